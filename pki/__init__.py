@@ -1,0 +1,1 @@
+"""The certificate life cycle around peergate."""

@@ -1,0 +1,1 @@
+"""The decision: canonical request, matchers, `evaluate`, `Decision`."""

@@ -1,0 +1,68 @@
+"""What one caller is under one policy set: its standing, and the rules that speak of it."""
+
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+
+from policies.engine.limits import MAX_CACHED_CALLERS
+from policies.engine.truth import UNSATISFIED, Solutions
+from policies.peer.certificate import IdentityFacts
+from policies.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class CallerState:
+    """Constant over the closed interval [valid_from, valid_until] (epoch seconds).
+
+    `reason` is set if the certificate is refused. The masks have one bit for every rule: `allow` may allow this caller,
+    `deny` may deny it, `unsure` are the deny rules that do so only because a fact is unknown, `missed` the allow rules
+    that do not for the same reason; `spoken_of` is `allow` with `deny`.
+    """
+
+    valid_from: float
+    valid_until: float
+    facts: IdentityFacts | None
+    trust: tuple[str, ...]
+    reason: Reason | None = None
+    problem: str = ""
+    names: tuple[str, ...] = ()
+    allow: int = 0
+    deny: int = 0
+    unsure: int = 0
+    missed: int = 0
+    spoken_of: int = 0
+    solutions: dict[int, Solutions] = field(default_factory=dict)
+
+    def solutions_of(self, identities: tuple[int, ...]) -> Solutions:
+        """Every way in which the caller is one of these identities."""
+        if len(identities) == 1:
+            return self.solutions.get(identities[0], UNSATISFIED)
+        return tuple(solution for identity in identities for solution in self.solutions.get(identity, UNSATISFIED))
+
+
+class CallerCache:
+    """A bounded map from the key of what was presented to its state; the oldest entries leave first."""
+
+    __slots__ = ("_lock", "_states")
+
+    def __init__(self) -> None:
+        self._states: dict[bytes, CallerState] = {}
+        self._lock = Lock()
+
+    def find(self, key: bytes, time: float) -> CallerState | None:
+        """The state remembered for `key`, if it still holds at `time`."""
+        state = self._states.get(key)
+        if state is not None and state.valid_from <= time <= state.valid_until:
+            return state
+        return None
+
+    def remember(self, key: bytes, state: CallerState) -> None:
+        """Keep `state`; drops an eighth of the entries when full."""
+        with self._lock:
+            if len(self._states) >= MAX_CACHED_CALLERS:
+                for old in list(islice(self._states, MAX_CACHED_CALLERS // 8)):
+                    del self._states[old]
+            self._states[key] = state
+
+    def __len__(self) -> int:
+        return len(self._states)

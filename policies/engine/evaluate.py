@@ -1,0 +1,261 @@
+"""The one decision function. Every enforcement point asks it, and nothing else decides.
+
+Laws kept here: deny by default, a deny beats any allow (1); an allow matches on true only, a deny on true or unknown
+(2); one generation makes one decision (5). It never raises for any `Request`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from policies.engine.caller import CallerState
+from policies.engine.condition import is_grpc
+from policies.engine.decision import Decision
+from policies.engine.errors import HostInvalid, RequestError
+from policies.engine.host import canonical_host
+from policies.engine.path import Segments
+from policies.engine.policy_set import PolicySet
+from policies.engine.request import Request
+from policies.engine.route import Alternative
+from policies.engine.rule import Rule
+from policies.engine.target import canonical_target
+from policies.engine.template import identity_values
+from policies.engine.truth import FALSE, SATISFIED, TRUE, UNKNOWN, Bindings, Solutions, Truth, joined, truth_of
+from policies.reason import Effect, Reason
+
+NO_CAPTURES: Mapping[str, str] = MappingProxyType({})
+# Members of an enumeration cost a descriptor call each time on Python 3.11.
+_ALLOW, _DENY = Effect.ALLOW, Effect.DENY
+_ALLOWED_BY_RULE, _DENIED_BY_RULE = Reason.ALLOWED_BY_RULE, Reason.DENIED_BY_RULE
+_NO_CERTIFICATE, _NO_MATCHING_RULE = Reason.NO_CERTIFICATE, Reason.NO_MATCHING_RULE
+
+
+def evaluate(policy: PolicySet, request: Request) -> Decision:
+    """The decision on `request` under `policy`."""
+    caller = policy.caller(request.peer, request.time)
+    if caller.reason is not None:
+        return _refusal(policy, caller, caller.reason, caller.problem)
+    try:
+        host, segments = canonical_target(request.method, request.target, request.host)
+    except RequestError as error:
+        return _refusal(policy, caller, error.reason, str(error))
+    if policy.strict_sni and not _sni_names(request, host):
+        return _refusal(policy, caller, Reason.SNI_MISMATCH, f"the TLS server name is not the host {host!r}")
+    index = policy.route_index
+    grpc = index.has_grpc and request.method == "POST" and is_grpc(request)
+    routed, special = index.lookup(host, request.method, segments, grpc=grpc)
+    candidates = routed & caller.spoken_of
+    # Most requests meet only rules that caller and route settle; what is below would decide the same, more slowly.
+    settled = candidates & policy.settled
+    if settled and settled == candidates and not caller.unsure:
+        denying = settled & caller.deny
+        return Decision(
+            _DENY if denying else _ALLOW,
+            _DENIED_BY_RULE if denying else _ALLOWED_BY_RULE,
+            policy.ids_in(denying or settled),
+            caller.names,
+            caller.trust,
+            NO_CAPTURES,
+            (),
+            (),
+            (),
+            None,
+            policy.generation,
+        )
+    case = _Case(policy, request, caller, host, segments, special, routed)
+    enforced = candidates & policy.enforced
+    decision = case.decision(enforced)
+    if candidates == enforced:
+        return decision
+    shadow = case.decision(candidates)
+    if shadow.effect is decision.effect and shadow.rules == decision.rules:
+        return decision
+    return _with_shadow(decision, shadow)
+
+
+class _Case:
+    """One request on its way to a decision. `routed`: the rules whose routes it is on, by host, method and path."""
+
+    __slots__ = ("caller", "host", "policy", "request", "routed", "segments", "special")
+
+    def __init__(
+        self,
+        policy: PolicySet,
+        request: Request,
+        caller: CallerState,
+        host: str,
+        segments: Segments,
+        special: list[Alternative],
+        routed: int,
+    ) -> None:
+        self.policy = policy
+        self.request = request
+        self.caller = caller
+        self.host = host
+        self.segments = segments
+        self.special = special
+        self.routed = routed
+
+    def decision(self, candidates: int) -> Decision:
+        """The verdict of the rules in `candidates`, none of which is known to be false of caller or route."""
+        caller, intricate = self.caller, self.policy.intricate
+        unknown: list[str] = []
+        denying = candidates & caller.deny
+        if denying & intricate or denying & caller.unsure:
+            denying = self._matching(denying, UNKNOWN, unknown)
+        if denying:
+            return self._decided(_DENY, _DENIED_BY_RULE, denying, unknown)
+        allowing = candidates & caller.allow
+        if allowing & intricate:
+            allowing = self._matching(allowing, TRUE, unknown)
+        if allowing & self.policy.setting:
+            return self._allowed_with_headers(allowing)
+        if allowing:
+            return self._decided(_ALLOW, _ALLOWED_BY_RULE, allowing, [])
+        self._note_missed(unknown)
+        return self._decided(_DENY, _NO_CERTIFICATE if caller.facts is None else _NO_MATCHING_RULE, 0, unknown)
+
+    def _matching(self, mask: int, least: Truth, unknown: list[str]) -> int:
+        """The rules of `mask` that are at least as true as `least`; what was unknown is noted."""
+        matching = 0
+        for position in self.policy.positions_in(mask):
+            rule = self.policy.rules[position]
+            truth = self._truth(rule)
+            if truth == UNKNOWN:
+                unknown.append(f"{rule.id}: {self._what_is_unknown(rule)}")
+            if truth >= least:
+                matching |= self.policy.bit(position)
+        return matching
+
+    def _truth(self, rule: Rule) -> Truth:
+        truth = rule.circumstances(self.request)
+        if truth == FALSE:
+            return FALSE
+        of_pair = self._pairs(rule) if rule.joins else self.caller.solutions_of(rule.callers)
+        return min(truth, truth_of(of_pair))
+
+    def _pairs(self, rule: Rule) -> Solutions:
+        """Every way in which caller and route satisfy `rule` together."""
+        routes = SATISFIED if rule.anywhere else self._routes(rule)
+        return joined(self.caller.solutions_of(rule.callers), routes)
+
+    def _routes(self, rule: Rule) -> Solutions:
+        """Every way in which the request is on a route of `rule`, among those that the index has not settled."""
+        found: list[tuple[Truth, Bindings]] = []
+        for alternative in self.special:
+            if alternative.route in rule.routes:
+                found += alternative.solutions(self.request, self.host, self.segments)
+        return tuple(found)
+
+    def _captures(self, rule: Rule) -> Bindings:
+        """What the rule binds; of several ways to satisfy it, the first in the order of their values."""
+        if rule.joins:
+            return _first(self._pairs(rule))
+        return {**_first(self.caller.solutions_of(rule.callers)), **_first(self._routes(rule))}
+
+    def _allowed_with_headers(self, mask: int) -> Decision:
+        """The allow, with what its rules tell the upstream; a refusal if they contradict each other."""
+        told: dict[str, tuple[str, str]] = {}
+        of_caller = identity_values(self.caller.facts, self.caller.names)
+        for rule in self.policy.rules_in(mask & self.policy.setting):
+            captured = {name: (value,) for name, value in self._captures(rule).items()} if rule.binds else {}
+            for name, template in rule.set_headers:
+                value = template.filled(of_caller | captured)
+                if value is None:
+                    continue
+                first, by = told.setdefault(name, (value, rule.id))
+                if first != value:
+                    problem = f"rules {by} and {rule.id} set {name} to different values"
+                    return self._decided(_DENY, _DENIED_BY_RULE, mask, [], problems=(problem,))
+        headers = tuple(sorted((name, value) for name, (value, _) in told.items()))
+        return self._decided(_ALLOW, _ALLOWED_BY_RULE, mask, [], headers=headers)
+
+    def _decided(
+        self,
+        effect: Effect,
+        reason: Reason,
+        mask: int,
+        unknown: list[str],
+        headers: tuple[tuple[str, str], ...] = (),
+        problems: tuple[str, ...] = (),
+    ) -> Decision:
+        policy, caller = self.policy, self.caller
+        return Decision(
+            effect,
+            reason,
+            policy.ids_in(mask),
+            caller.names,
+            caller.trust,
+            self._bound_by(mask & policy.binding) if mask & policy.binding else NO_CAPTURES,
+            headers,
+            tuple(unknown),
+            problems,
+            None,
+            policy.generation,
+        )
+
+    def _bound_by(self, mask: int) -> Mapping[str, str]:
+        captures: dict[str, str] = {}
+        for rule in self.policy.rules_in(mask):
+            captures = {**self._captures(rule), **captures}
+        return captures
+
+    def _note_missed(self, unknown: list[str]) -> None:
+        missed = self.routed & self.caller.missed & self.policy.enforced
+        unknown.extend(f"{rule.id}: {self._what_is_unknown(rule)}" for rule in self.policy.rules_in(missed))
+
+    def _what_is_unknown(self, rule: Rule) -> str:
+        if truth_of(self.caller.solutions_of(rule.callers)) != TRUE:
+            return "identity"
+        if rule.origin is not None and rule.origin.truth(self.request) == UNKNOWN:
+            return "source address"
+        if rule.when is not None and rule.when.truth(self.request) == UNKNOWN:
+            return "when"
+        return "headers"
+
+
+def _first(solutions: Solutions) -> Bindings:
+    if len(solutions) == 1:
+        return solutions[0][1]
+    ways = [bindings for truth, bindings in solutions if truth == TRUE]
+    return min(ways, key=lambda bindings: sorted(bindings.items()), default={})
+
+
+def _sni_names(request: Request, host: str) -> bool:
+    if not isinstance(request.sni, str):
+        return False
+    try:
+        return canonical_host(request.sni) == host
+    except HostInvalid:
+        return False
+
+
+def _refusal(policy: PolicySet, caller: CallerState, reason: Reason, problem: str) -> Decision:
+    return Decision(
+        Effect.DENY,
+        reason,
+        (),
+        caller.names,
+        caller.trust,
+        NO_CAPTURES,
+        (),
+        (),
+        (problem,) if problem else (),
+        None,
+        policy.generation,
+    )
+
+
+def _with_shadow(decision: Decision, shadow: Decision) -> Decision:
+    return Decision(
+        decision.effect,
+        decision.reason,
+        decision.rules,
+        decision.identities,
+        decision.trust,
+        decision.captures,
+        decision.headers,
+        decision.unknown,
+        decision.problems,
+        shadow,
+        decision.generation,
+    )

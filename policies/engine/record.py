@@ -1,0 +1,310 @@
+"""The decision record: one flat JSON line for every decision, named by the Elastic Common Schema (ECS) where it can be.
+
+Law 10: an unredacted record, replayed with its generation and time, gives the same effect, reason and rules;
+`policies.engine.recorded.request_from_record` is the way back. `docs/decision-log.md` explains every field to people.
+
+=============================  =====================================================================================
+field                          value
+=============================  =====================================================================================
+`@timestamp`                   when the request was judged: RFC 3339, UTC, nine digits, exact enough to replay (ECS)
+`decision_id`                  128 bits, lower-case hex
+`generation`                   the policy content that decided; empty if there was none
+`enforcement`                  `extauth`, `gateway`, `forward-auth` or `native`
+`effect` `reason` `rules`      as in `Decision`
+`labels`                       labels of these rules, name -> text (ECS)
+`identity.presented`           `none verified refused malformed asserted`, or `unjudged` (no policy, or an error)
+`identity.names` `.trust`      identities and trust entries of the policy that the caller is and passes
+`identity.uri` `.dns`          SANs; null = this enforcement point was not shown them
+`identity.email` `.ip_san`
+`identity.spki_sha256`         `sha256:` and base64, as `pins` are written in a policy
+`identity.problem`             what is wrong with a malformed certificate
+`tls.client.subject`           RFC 4514 (ECS)
+`tls.client.issuer`            RFC 4514 (ECS)
+`tls.client.x509.serial_number`  upper-case hex, as ECS wants it
+`tls.client.hash.sha256`       of the DER certificate, upper-case hex (ECS)
+`tls.client.not_after`         RFC 3339 (ECS)
+`tls.client.certificate_chain`  PEM, leaf first; only if the certificate was not verified, to judge it again (ECS)
+`tls.client.server_name`       SNI; null = none was sent, absent = not reported (ECS)
+`http.request.method`          as received (ECS)
+`url.domain` `url.path`        host and path as received, the path without its query (ECS)
+`source.ip`                    null = unknown (ECS)
+`trace.id`                     if the caller sent one (ECS)
+`request.query_present`        whether a `?` followed the path
+`request.content_type`         values of the content-type header
+`request.headers`              other headers that a condition of the policy names, name -> values
+`request.seen_headers`         names of the headers that this enforcement point is shown; absent = all
+`unknown` `problems`           as in `Decision`
+`shadow`                       `{effect, reason, rules}` with shadow rules enforced, or null
+`latency_us`                   microseconds from receipt to decision
+`raw`                          only if a text is not Unicode: base64 of JSON, field -> value as received
+=============================  =====================================================================================
+
+A refused request that could not even be read has no `http.`, `url.`, `source.` and `identity.` fields.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from math import floor
+
+from policies.engine.decision import Decision
+from policies.engine.request import UNREPORTED, Request
+from policies.peer.certificate import IdentityFacts
+from policies.peer.presented import (
+    AssertedIdentity,
+    MalformedCertificate,
+    NoCertificate,
+    Presented,
+    PresentedCertificate,
+)
+from policies.reason import CERTIFICATE_ORDER, Reason
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNJUDGED = frozenset({Reason.POLICY_UNAVAILABLE, Reason.INTERNAL_ERROR})
+_REFUSED = frozenset(CERTIFICATE_ORDER)
+#: Certificates whose fields are kept encoded, about 1 KiB each.
+MAX_ENCODED_CERTIFICATES = 8192
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+class Enforcement(StrEnum):
+    """Where a decision was enforced."""
+
+    EXTAUTH = "extauth"
+    GATEWAY = "gateway"
+    FORWARD_AUTH = "forward-auth"
+    NATIVE = "native"
+
+
+class Presentation(StrEnum):
+    """What became of the certificate that was, or was not, presented."""
+
+    NONE = "none"
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    MALFORMED = "malformed"
+    ASSERTED = "asserted"
+    UNJUDGED = "unjudged"
+
+
+def decision_record(
+    decision: Decision,
+    request: Request | None,
+    *,
+    decision_id: str,
+    enforcement: str,
+    time: float,
+    latency: float,
+    labels: Mapping[str, str],
+    trace_id: str | None = None,
+) -> dict[str, object]:
+    """The record of `decision`; `request` is None if it could not be read.
+
+    `time`: epoch seconds at which it was judged; `latency`: seconds.
+    """
+    record = _decision_fields(decision, decision_id, enforcement, time, latency, labels, trace_id)
+    if request is not None:
+        _add_presentation(record, decision, request.peer)
+        record.update(_certificate_fields(request.peer))
+        _add_request(record, request)
+    return record
+
+
+def line_from_record(record: Mapping[str, object]) -> str:
+    """One line of JSON, ASCII, without a line end. Whatever the texts hold, every JSON parser reads it."""
+    line = _ENCODE(record)
+    # json writes a lone surrogate as an escape that strict parsers refuse; an attacker must not hide his line so.
+    return line if "\\ud" not in line else _ENCODE(_well_formed_record(record))
+
+
+class RecordLines:
+    """Lines of decision records, for one thread. What a certificate says is encoded once, as callers come again."""
+
+    __slots__ = ("_certificates",)
+
+    def __init__(self) -> None:
+        self._certificates: dict[bytes, str] = {}
+
+    def line(
+        self,
+        decision: Decision,
+        request: Request | None,
+        *,
+        decision_id: str,
+        enforcement: str,
+        time: float,
+        latency: float,
+        labels: Mapping[str, str],
+        trace_id: str | None = None,
+    ) -> str:
+        """`line_from_record` of `decision_record` of the same, but for the order of its fields."""
+        record = _decision_fields(decision, decision_id, enforcement, time, latency, labels, trace_id)
+        certificate = ""
+        if request is not None:
+            _add_presentation(record, decision, request.peer)
+            _add_request(record, request)
+            certificate = self._encoded_certificate(request.peer)
+        line = f"{_ENCODE(record)[:-1]}{certificate}}}"
+        if "\\ud" in line:
+            return line_from_record(json.loads(line))
+        return line
+
+    def _encoded_certificate(self, peer: Presented) -> str:
+        if not isinstance(peer, PresentedCertificate):
+            fields = _certificate_fields(peer)
+            return f",{_ENCODE(fields)[1:-1]}" if fields else ""
+        found = self._certificates.get(peer.key)
+        if found is None:
+            found = f",{_ENCODE(_certificate_fields(peer))[1:-1]}"
+            if len(self._certificates) >= MAX_ENCODED_CERTIFICATES:
+                self._certificates.clear()
+            self._certificates[peer.key] = found
+        return found
+
+
+def timestamp_from_epoch(time: float) -> str:
+    """RFC 3339 in UTC with nanoseconds: any time of our days comes back as the same float.
+
+    Raises ValueError or OverflowError for a time that no calendar has.
+    """
+    second = floor(time)
+    nanoseconds = round((time - second) * 1e9)
+    if nanoseconds == 1_000_000_000:
+        second, nanoseconds = second + 1, 0
+    return f"{_text_of_second(second)}.{nanoseconds:09d}Z"
+
+
+@lru_cache(maxsize=8)
+def _text_of_second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
+
+
+def _decision_fields(
+    decision: Decision,
+    decision_id: str,
+    enforcement: str,
+    time: float,
+    latency: float,
+    labels: Mapping[str, str],
+    trace_id: str | None,
+) -> dict[str, object]:
+    shadow = decision.shadow
+    record: dict[str, object] = {
+        "@timestamp": timestamp_from_epoch(time),
+        "decision_id": decision_id,
+        "generation": decision.generation,
+        "enforcement": enforcement,
+        "effect": decision.effect,
+        "reason": decision.reason,
+        "rules": decision.rules,
+        "labels": labels,
+        "unknown": decision.unknown,
+        "problems": decision.problems,
+        "shadow": {"effect": shadow.effect, "reason": shadow.reason, "rules": shadow.rules} if shadow else None,
+        "latency_us": round(latency * 1e6, 1),
+    }
+    if trace_id is not None:
+        record["trace.id"] = trace_id
+    return record
+
+
+def _add_presentation(record: dict[str, object], decision: Decision, peer: Presented) -> None:
+    """What became of what was presented; of a certificate that did not pass, all that is needed to judge it again."""
+    if isinstance(peer, NoCertificate):
+        record["identity.presented"] = Presentation.NONE
+    elif isinstance(peer, MalformedCertificate):
+        record["identity.presented"] = Presentation.MALFORMED
+        record["identity.problem"] = peer.problem
+    elif isinstance(peer, AssertedIdentity):
+        record["identity.presented"] = Presentation.ASSERTED
+        record["identity.names"] = decision.identities
+        record["identity.trust"] = sorted(peer.trust)
+    else:
+        presentation = _presentation(decision.reason)
+        record["identity.presented"] = presentation
+        record["identity.names"] = decision.identities
+        record["identity.trust"] = decision.trust
+        if presentation is not Presentation.VERIFIED:
+            record["tls.client.certificate_chain"] = _pem_chain(peer)
+
+
+def _presentation(reason: Reason) -> Presentation:
+    if reason in _REFUSED:
+        return Presentation.REFUSED
+    return Presentation.UNJUDGED if reason in _UNJUDGED else Presentation.VERIFIED
+
+
+def _certificate_fields(peer: Presented) -> dict[str, object]:
+    """What a certificate says, whatever was decided."""
+    if isinstance(peer, PresentedCertificate):
+        not_after = timestamp_from_epoch(peer.leaf.not_after)
+        return _facts_fields(peer.leaf.identity) | {"tls.client.not_after": not_after}
+    return _facts_fields(peer.facts) if isinstance(peer, AssertedIdentity) else {}
+
+
+def _facts_fields(facts: IdentityFacts) -> dict[str, object]:
+    return {
+        "identity.uri": facts.uri,
+        "identity.dns": facts.dns,
+        "identity.email": facts.email,
+        "identity.ip_san": None if facts.ip is None else [str(address) for address in facts.ip],
+        "tls.client.subject": None if facts.subject is None else facts.subject.text,
+        "tls.client.issuer": None if facts.issuer is None else facts.issuer.text,
+        "tls.client.x509.serial_number": None if facts.serial is None else f"{facts.serial:X}",
+        "tls.client.hash.sha256": None if facts.cert_sha256 is None else facts.cert_sha256.hex().upper(),
+        "identity.spki_sha256": None if facts.spki_sha256 is None else pin_from_digest(facts.spki_sha256),
+    }
+
+
+def pin_from_digest(digest: bytes) -> str:
+    """A SHA-256 as `pins` are written in a policy: `sha256:` and base64."""
+    return "sha256:" + base64.b64encode(digest).decode()
+
+
+def _add_request(record: dict[str, object], request: Request) -> None:
+    path, query, _ = request.target.partition("?")
+    record["http.request.method"] = request.method
+    record["url.domain"] = request.host
+    record["url.path"] = path
+    record["request.query_present"] = bool(query)
+    headers = {name: values for name, values in request.headers.items() if name != "content-type"}
+    if "content-type" in request.headers:
+        record["request.content_type"] = request.headers["content-type"]
+    if headers:
+        record["request.headers"] = headers
+    if request.seen_headers is not None:
+        record["request.seen_headers"] = sorted(request.seen_headers)
+    record["source.ip"] = None if request.source_ip is None else str(request.source_ip)
+    if request.sni is not UNREPORTED:
+        record["tls.client.server_name"] = request.sni
+
+
+def _pem_chain(peer: PresentedCertificate) -> list[str]:
+    return [_pem_from_der(der) for der in (peer.leaf.der, *peer.intermediates) if der]
+
+
+def _pem_from_der(der: bytes) -> str:
+    """RFC 7468 §5."""
+    text = base64.b64encode(der).decode()
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+
+
+def _well_formed_record(record: Mapping[str, object]) -> Mapping[str, object]:
+    """`record` with U+FFFD for every lone surrogate, and the values as they were in `raw`."""
+    clean = {field: _well_formed(value) for field, value in record.items()}
+    raw = {field: value for field, value in record.items() if _ENCODE(value) != _ENCODE(clean[field])}
+    return clean | {"raw": base64.b64encode(_ENCODE(raw).encode()).decode()} if raw else record
+
+
+def _well_formed(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, Mapping):
+        return {_well_formed(key): _well_formed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_well_formed(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""YAML text -> authored documents -> compiled PolicySet, with every problem at once."""

@@ -1,0 +1,157 @@
+"""Routes: hosts x paths as alternatives, checked so that each could match a request."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from policies.engine.condition import HeaderIs
+from policies.engine.header_names import folded_name, is_reserved
+from policies.engine.host import HostPattern
+from policies.engine.pattern import PatternError, SegmentPattern, Wild, path_pattern
+from policies.engine.route import Alternative, Route
+from policies.language.codes import Code
+from policies.language.compiler.findings import Findings
+from policies.language.document import RouteDocument, Texts
+from policies.language.node import Scalar
+from policies.language.wording import quoted
+from policies.reason import Effect
+
+T = TypeVar("T")
+#: Hosts times paths of one route.
+MAX_ALTERNATIVES = 10_000
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]{1,128}")
+_GRPC = re.compile(r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*)/([A-Za-z_][A-Za-z0-9_]*|\*)")
+_WELL_KNOWN = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+
+
+class Routes:
+    """Compiles routes into positions; one route under `allow` and under `deny` may be two, as gRPC differs."""
+
+    def __init__(self, documents: Mapping[str, RouteDocument], findings: Findings) -> None:
+        self._documents = documents
+        self._findings = findings
+        self._positions: dict[tuple[str, Effect], int] = {}
+        self._checked: dict[str, _Parts] = {}
+        self.compiled: list[Route] = []
+
+    def check(self, name: str) -> None:
+        """Report the problems of a named route, whether a rule uses it or not."""
+        self._parts_of(self._documents[name])
+
+    def position(self, document: RouteDocument, effect: Effect) -> int:
+        """The position of the compiled route under `effect`."""
+        parts = self._parts_of(document)
+        name = document.name.text if document.name is not None else ""
+        key = (name, effect if parts.grpc else Effect.ALLOW)
+        if not name or key not in self._positions:
+            position = len(self.compiled)
+            self.compiled.append(Route(name, parts.alternatives(position, effect)))
+            if not name:
+                return position
+            self._positions[key] = position
+        return self._positions[key]
+
+    def _parts_of(self, document: RouteDocument) -> "_Parts":
+        if document.name is None:
+            return self._parts(document)
+        if document.name.text not in self._checked:
+            self._checked[document.name.text] = self._parts(document)
+        return self._checked[document.name.text]
+
+    def _parts(self, document: RouteDocument) -> "_Parts":
+        parts = _Parts(
+            self._read(document.hosts, HostPattern.parse),
+            self._read(document.paths, path_pattern),
+            self._read(document.grpc, _grpc_path),
+            frozenset(self._read(document.methods, _method)),
+            tuple(self._headers(document.headers)),
+        )
+        if document.grpc and (document.paths or document.methods):
+            message = "`grpc` already says method and path, so `paths` and `methods` cannot stand beside it"
+            self._findings.add(document.grpc[0], Code.KEYS_CONFLICT, message, "make two routes")
+        if max(len(parts.hosts), 1) * max(len(parts.paths), len(parts.grpc), 1) > MAX_ALTERNATIVES:
+            message = f"the route has more than {MAX_ALTERNATIVES} combinations of hosts and paths"
+            self._findings.add(document.at, Code.ROUTE_TOO_LARGE, message, "split it, or use wildcards")
+        return parts
+
+    def _headers(self, headers: tuple[tuple[Scalar, Texts], ...]) -> Iterable[HeaderIs]:
+        seen: set[str] = set()
+        for name, values in headers:
+            found = checked_header_name(name, "read", self._findings)
+            if found in seen:
+                self._findings.add(name, Code.HEADER_INVALID, f"the header {quoted(found)} stands twice in this route")
+            seen.add(found)
+            for value in values:
+                if "," in value.text or not value.text.isprintable():
+                    message = "a header value with a comma or a control character never counts as one whole value"
+                    self._findings.add(value, Code.HEADER_INVALID, message, "list the single values that are meant")
+            yield HeaderIs(found, frozenset(value.text.strip(" \t") for value in values))
+
+    def _read(self, texts: Texts, value: Callable[[str], T]) -> list[T]:
+        found: list[T] = []
+        for text in texts:
+            try:
+                found.append(value(text.text))
+            except ValueError as error:
+                self._findings.add(text, Code.PATTERN_INVALID, str(error))
+        return found
+
+
+class _Parts:
+    """What a route document says, read."""
+
+    __slots__ = ("grpc", "headers", "hosts", "methods", "paths")
+
+    def __init__(
+        self,
+        hosts: list[HostPattern],
+        paths: list[SegmentPattern],
+        grpc: list[SegmentPattern],
+        methods: frozenset[str],
+        headers: tuple[HeaderIs, ...],
+    ) -> None:
+        self.hosts = hosts
+        self.paths = paths
+        self.grpc = grpc
+        self.methods = methods
+        self.headers = headers
+
+    def alternatives(self, position: int, effect: Effect) -> tuple[Alternative, ...]:
+        """Every host with every path. Under `deny` a gRPC method is its path, whatever the method and content type."""
+        grpc_call = bool(self.grpc) and effect is Effect.ALLOW
+        methods = self.methods if self.methods and not self.grpc else None
+        return tuple(
+            Alternative(position, host, path, methods, grpc_call, self.headers)
+            for host in self.hosts or (None,)
+            for path in self.grpc or self.paths or (None,)
+        )
+
+
+def checked_header_name(name: Scalar, verb: str, findings: Findings) -> str:
+    """The lower-case header name, noted as a problem if no rule may `verb` it."""
+    lowered = name.text.lower()
+    if not _HEADER_NAME.fullmatch(lowered):
+        hint = "use `-`: servers take `_` and `-` for the same" if "_" in lowered else ""
+        findings.add(name, Code.HEADER_INVALID, f"{quoted(name.text)} is not a header name that rules can use", hint)
+    elif is_reserved(folded_name(lowered)):
+        message = f"no rule may {verb} {quoted(lowered)}: it belongs to the connection or carries an identity"
+        findings.add(name, Code.HEADER_INVALID, message)
+    return lowered
+
+
+def _method(text: str) -> str:
+    if text == "CONNECT":
+        raise PatternError("CONNECT requests are always refused: they have no path to judge")
+    if not _TOKEN.fullmatch(text):
+        raise PatternError(f"{quoted(text)} is not a method")
+    if text not in _WELL_KNOWN and text.upper() in _WELL_KNOWN:
+        raise PatternError(f"{quoted(text)}: methods are case-sensitive; write {text.upper()}")
+    return text
+
+
+def _grpc_path(text: str) -> SegmentPattern:
+    match = _GRPC.fullmatch(text)
+    if match is None:
+        raise PatternError(f"{quoted(text)} is not a gRPC method; write package.Service/Method, or package.Service/*")
+    return SegmentPattern((match[1], Wild() if match[2] == "*" else match[2]))

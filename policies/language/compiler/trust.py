@@ -1,0 +1,158 @@
+"""Trust entries: reads the certificate and CRL files that they name."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from policies.language.codes import Code
+from policies.language.compiler.findings import Findings
+from policies.language.compiler.values import seconds_from_span
+from policies.language.document import Texts, TrustDocument, UrlDocument
+from policies.language.node import Scalar
+from policies.language.surroundings import Surroundings
+from policies.language.wording import listed, quoted
+from policies.peer.certificate import Certificate, certificates_from_pem
+from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
+from policies.peer.errors import CrlError, PeerError
+from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES
+from policies.peer.spiffe import TrustDomain
+from policies.peer.trust import Revocation, TrustEntry, TrustStore
+
+T = TypeVar("T")
+_REVOCATION_WORDS = tuple(word.value for word in Revocation)
+
+
+def trust_store(
+    documents: Iterable[TrustDocument], surroundings: Surroundings, findings: Findings, previous: TrustStore | None
+) -> tuple[TrustStore, dict[str, str]]:
+    """The compiled entries, and SPIFFE trust domain -> entry name.
+
+    `previous`: the store of the last good generation; no CRL may be older than the one it has of the same CA.
+    """
+    reader = _Reader(surroundings, findings)
+    entries: list[TrustEntry] = []
+    domains: dict[str, str] = {}
+    for document in documents:
+        entry = reader.entry(document)
+        entries.append(entry)
+        if entry.spiffe_trust_domain is not None and document.spiffe_trust_domain is not None:
+            first = domains.setdefault(entry.spiffe_trust_domain.name, entry.name)
+            if first != entry.name:
+                message = (
+                    f"the trust domain {quoted(entry.spiffe_trust_domain.name)} already belongs to {quoted(first)}"
+                )
+                hint = "list all its anchors in one entry"
+                findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
+    store = TrustStore(entries)
+    if previous is not None:
+        reader.check_not_older(store, previous)
+    return store, domains
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the files of trust entries; `crl_places` remembers which word of the policy brought the CRLs of a CA."""
+
+    surroundings: Surroundings
+    findings: Findings
+    crl_places: dict[CrlKey, Scalar] = field(default_factory=dict)
+
+    def entry(self, document: TrustDocument) -> TrustEntry:
+        """One entry, without what could not be read."""
+        anchors = self._certificates(document.anchors)
+        intermediates = self._certificates(document.intermediates)
+        crls = tuple(self._crls(document, (*anchors, *intermediates)))
+        revocation = self._revocation(document)
+        if document.revocation is not None and revocation is Revocation.REQUIRE and not document.crls:
+            at = document.revocation
+            message = "`revocation: require` without `crls` would refuse every certificate of this entry"
+            self.findings.add(at, Code.REVOCATION_WITHOUT_SOURCE, message, "add `crls:` with the CRL files of its CAs")
+        return TrustEntry(
+            document.name.text,
+            anchors,
+            intermediates,
+            self._read(document.spiffe_trust_domain, TrustDomain.parse),
+            crls,
+            revocation,
+            self._read(document.max_lifetime, seconds_from_span),
+        )
+
+    def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
+        """Report CRLs that would take back what a CA has said since."""
+        for key in store.crl_rollbacks(previous):
+            message = f"the CRL of {quoted(key[0].text)} is older than the one loaded before"
+            self.findings.add(self.crl_places[key], Code.CRL_OLDER, message, "put the newest CRL there")
+
+    def _certificates(self, paths: Texts) -> tuple[Certificate, ...]:
+        found: list[Certificate] = []
+        for path in paths:
+            content = self._file(path, path.text)
+            if content is None:
+                continue
+            try:
+                certificates = certificates_from_pem(content, MAX_TRUST_FILE_CERTIFICATES)
+            except PeerError as error:
+                self.findings.add(path, Code.CERTIFICATE_INVALID, f"{quoted(path.text)}: {error}")
+                continue
+            found += certificates
+            leaves = [certificate.subject.text for certificate in certificates if not certificate.is_ca]
+            if leaves:
+                message = f"{quoted(path.text)} has a certificate that is no CA: {quoted(leaves[0])}"
+                hint = "only CA certificates vouch for others; pin a single certificate with `pins` or `fingerprint`"
+                self.findings.add(path, Code.CERTIFICATE_INVALID, message, hint)
+        return tuple(found)
+
+    def _crls(self, document: TrustDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
+        for item in document.crls:
+            if isinstance(item, UrlDocument):
+                message = "this version reads CRLs from files and folders and fetches none"
+                self.findings.add(item.at, Code.CRL_URL_UNSUPPORTED, message, "fetch it to a file, which is watched")
+                continue
+            for path in self._files(item):
+                content = self._file(item, path)
+                if content is None:
+                    continue
+                try:
+                    crl = crl_from_bytes(content)
+                    self.crl_places[crl_key(crl, authorities)] = item
+                except CrlError as error:
+                    self.findings.add(item, Code.CRL_INVALID, f"{quoted(path)}: {error}")
+                else:
+                    yield crl
+
+    def _files(self, item: Scalar) -> tuple[str, ...]:
+        """The file itself, or those directly in the folder."""
+        names = self.surroundings.folder(item.text)
+        if names is None:
+            return (item.text,)
+        if not names:
+            message = f"the folder {quoted(item.text)} has no files"
+            self.findings.add(item, Code.FILE_UNREADABLE, message, "put the CRLs there, or leave it out")
+        return tuple(f"{item.text.rstrip('/')}/{name}" for name in names)
+
+    def _file(self, at: Scalar, path: str) -> bytes | None:
+        try:
+            return self.surroundings.read(path)
+        except OSError as error:
+            message = f"cannot read {quoted(path)}: {error.strerror or error}"
+            self.findings.add(at, Code.FILE_UNREADABLE, message, "paths are relative to the policy's folder")
+            return None
+
+    def _revocation(self, document: TrustDocument) -> Revocation:
+        if document.revocation is None:
+            return Revocation.IF_AVAILABLE
+        if document.revocation.text not in _REVOCATION_WORDS:
+            message = f"{quoted(document.revocation.text)} is not a word for `revocation`"
+            hint = f"write {listed(_REVOCATION_WORDS, 'or')}"
+            self.findings.add(document.revocation, Code.VALUE_INVALID, message, hint)
+            return Revocation.IF_AVAILABLE
+        return Revocation(document.revocation.text)
+
+    def _read(self, text: Scalar | None, value: Callable[[str], T]) -> T | None:
+        if text is None:
+            return None
+        try:
+            return value(text.text)
+        except ValueError as error:
+            self.findings.add(text, Code.VALUE_INVALID, str(error))
+            return None

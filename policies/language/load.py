@@ -1,0 +1,218 @@
+"""Policy files in, one compiled set out, or every problem at once (law 3). Never half a policy."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from hashlib import sha256
+from typing import TypeVar
+
+from policies.engine.errors import HostInvalid
+from policies.engine.host import HostPattern
+from policies.engine.policy_set import PolicySet
+from policies.engine.rule import Rule
+from policies.language.codes import Code
+from policies.language.compiler.conditions import Conditions
+from policies.language.compiler.findings import Findings
+from policies.language.compiler.identities import Identities
+from policies.language.compiler.routes import Routes
+from policies.language.compiler.rules import Rules
+from policies.language.compiler.trust import trust_store
+from policies.language.document import (
+    IdentityDocument,
+    PolicyDocument,
+    RouteDocument,
+    RuleDocument,
+    TrustDocument,
+    ZoneDocument,
+)
+from policies.language.node import Scalar
+from policies.language.problem import Position, Problem
+from policies.language.reading import document_from_bytes
+from policies.language.surroundings import Surroundings
+from policies.language.wording import quoted
+
+_VERSION = "1"
+#: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
+_GENERATION_DIGITS = 16
+
+Defined = TypeVar("Defined", TrustDocument, ZoneDocument, IdentityDocument, RouteDocument, RuleDocument)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Either a policy and no problems, or problems (sorted) and no policy."""
+
+    policy: PolicySet | None
+    problems: tuple[Problem, ...]
+
+
+def load_policy(files: Mapping[str, bytes], surroundings: Surroundings, previous: PolicySet | None = None) -> Loaded:
+    """Compile policy files (name as problems call it -> content).
+
+    `surroundings` gives the files and time zones that they name. `previous` is the last good set: a CRL older than the
+    one it has is a problem.
+    """
+    witnessed = _Witness(surroundings)
+    documents: list[PolicyDocument] = []
+    problems: list[Problem] = []
+    complete = True
+    for name in sorted(files):
+        document, found = document_from_bytes(name, files[name])
+        problems.extend(found)
+        complete = complete and document is not None
+        if document is not None:
+            documents.append(document)
+    findings = Findings(complete=complete, whole=not problems)
+    compilation = _Compilation(documents, witnessed, findings, previous)
+    compilation.compile()
+    problems.extend(findings.problems)
+    if problems:
+        return Loaded(None, tuple(sorted(set(problems))))
+    return Loaded(compilation.policy(_generation(files, witnessed)), ())
+
+
+class _Compilation:
+    """All files of one set together."""
+
+    def __init__(
+        self,
+        documents: list[PolicyDocument],
+        surroundings: Surroundings,
+        findings: Findings,
+        previous: PolicySet | None,
+    ) -> None:
+        self._documents = documents
+        self._findings = findings
+        entries = self._defined("trust entry", (entry for file in documents for entry in file.trust))
+        zones = self._defined("zone", (zone for file in documents for zone in file.zones))
+        identities = self._defined("identity", (item for file in documents for item in file.identities))
+        routes = self._defined("route", (route for file in documents for route in file.routes))
+        self._identity_names = list(identities)
+        self._route_names = list(routes)
+        self._trust, domains = trust_store(
+            entries.values(), surroundings, findings, previous.trust if previous is not None else None
+        )
+        self._routes = Routes(routes, findings)
+        self._rules = Rules(
+            Identities(identities, entries, domains, findings),
+            self._routes,
+            Conditions(zones, surroundings, findings),
+            routes,
+            findings,
+        )
+        self._strict_sni = False
+        self._compiled: list[Rule] = []
+
+    def compile(self) -> None:
+        """Compile everything, noting problems."""
+        self._check_versions()
+        self._strict_sni = self._read_strict_sni()
+        for name in self._identity_names:
+            self._rules.named_identity(name)
+        for name in self._route_names:
+            self._routes.check(name)
+        self._defined("rule", (rule for file in self._documents for rule in file.rules))
+        for file in self._documents:
+            scope = self._scope(file)
+            self._compiled.extend(self._rules.compiled(rule, scope) for rule in file.rules)
+        if not self._compiled and self._documents:
+            at = Position(self._documents[0].file, 0, 0)
+            self._findings.add(
+                at, Code.NO_RULE, "the policy has no rule, so it would deny every request", "add `rules:`"
+            )
+
+    def policy(self, generation: str) -> PolicySet:
+        """The set; only if no problem was noted."""
+        return PolicySet(
+            identities=self._rules.identities,
+            routes=self._routes.compiled,
+            rules=self._compiled,
+            trust=self._trust,
+            strict_sni=self._strict_sni,
+            generation=generation,
+        )
+
+    def _defined(self, what: str, documents: Iterable[Defined]) -> dict[str, Defined]:
+        found: dict[str, Defined] = {}
+        for document in documents:
+            name = _name_of(document)
+            first = found.setdefault(name.text, document)
+            if first is not document:
+                at = _name_of(first).at
+                message = f"the {what} {quoted(name.text)} is already defined at {at.file}:{at.line}"
+                self._findings.add(name, Code.NAME_TAKEN, message, "give one of them another name")
+        return found
+
+    def _check_versions(self) -> None:
+        for file in self._documents:
+            if file.version is not None and file.version.text != _VERSION:
+                message = f"this peergate reads policy version {_VERSION}, not {quoted(file.version.text)}"
+                self._findings.add(file.version, Code.VERSION_UNKNOWN, message, f"write `version: {_VERSION}`")
+
+    def _read_strict_sni(self) -> bool:
+        settings = [file.strict_sni for file in self._documents if file.strict_sni is not None]
+        for setting in settings:
+            if setting.text not in {"true", "false"}:
+                message = f"{quoted(setting.text)} is neither `true` nor `false`"
+                self._findings.add(setting, Code.VALUE_INVALID, message)
+        for repeated in settings[1:]:
+            message = f"`strict_sni` is already set in {settings[0].at.file}"
+            self._findings.add(repeated, Code.SETTING_REPEATED, message, "keep it in one file")
+        return bool(settings) and settings[0].text == "true"
+
+    def _scope(self, file: PolicyDocument) -> tuple[HostPattern, ...] | None:
+        if file.scope is None:
+            return None
+        found: list[HostPattern] = []
+        for host in file.scope.hosts:
+            try:
+                pattern = HostPattern.parse(host.text)
+            except HostInvalid as error:
+                self._findings.add(host, Code.PATTERN_INVALID, str(error))
+                continue
+            if pattern.capture is not None:
+                message = f"{quoted(host.text)}: a scope binds nothing"
+                self._findings.add(host, Code.BINDING_MISPLACED, message, "write `*` for the label")
+            found.append(pattern)
+        return tuple(found)
+
+
+class _Witness:
+    """Surroundings that remember what was read, so that a generation is named after all of it."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self.seen: dict[str, bytes] = {}
+
+    def read(self, path: str) -> bytes:
+        """As Surroundings.read."""
+        content = self._surroundings.read(path)
+        self.seen[path] = content
+        return content
+
+    def folder(self, path: str) -> tuple[str, ...] | None:
+        """As Surroundings.folder; what is in it is read next."""
+        return self._surroundings.folder(path)
+
+    def timezone(self, name: str) -> tzinfo:
+        """As Surroundings.timezone."""
+        return self._surroundings.timezone(name)
+
+
+def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
+    """A name for the content: policy files by their last name, so that the same policy elsewhere is the same."""
+    digest = sha256()
+    for kind, contents in (("policy", files), ("file", witness.seen)):
+        for name in sorted(contents):
+            last = name.rpartition("/")[2] if kind == "policy" else name
+            digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode())
+            digest.update(contents[name])
+    return digest.hexdigest()[:_GENERATION_DIGITS]
+
+
+def _name_of(document: TrustDocument | ZoneDocument | IdentityDocument | RouteDocument | RuleDocument) -> Scalar:
+    if isinstance(document, RuleDocument):
+        return document.id
+    if document.name is None:  # only inline routes have no name, and they are not at the top of a file
+        return Scalar("", document.at.file, document.at.line, document.at.column)
+    return document.name

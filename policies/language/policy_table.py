@@ -1,0 +1,166 @@
+"""A policy file as tables: its keys, trust, zones and scope.
+
+The reader, the JSON Schema and the "did you mean" hints all come from these tables and those of selectors, routes and
+rules. Patterns, networks, times and words are only texts at this stage; the compiler judges them.
+"""
+
+from typing import Any
+
+from policies.language.document import PolicyDocument, ScopeDocument, Texts, TrustDocument, UrlDocument, ZoneDocument
+from policies.language.names import Name
+from policies.language.node import Scalar
+from policies.language.problem import Position
+from policies.language.route_table import HOSTS, NAMED_ROUTE
+from policies.language.rule_table import RULE
+from policies.language.selector_table import IDENTITY, NETWORK
+from policies.language.shape import Entries, Many, OneOrMany, Text, TextOr
+from policies.language.table import Field, Fields, Records
+from policies.peer.revocation import Revocation
+
+VERSIONS = ("1",)
+REVOCATIONS = tuple(word.value for word in Revocation)
+BOOLEANS = ("true", "false")
+
+
+def _url(at: Position, url: Scalar | None = None) -> UrlDocument | None:
+    return None if url is None else UrlDocument(at, url)
+
+
+_CRL_URL: Fields[UrlDocument | None] = Fields(
+    "crl_url",
+    "a CRL that is fetched",
+    '{url: "http://crl.acme.internal/mesh.crl"}',
+    (
+        Field(
+            "url",
+            Text("a URL", '"http://crl.acme.internal/mesh.crl"'),
+            "Where the CRL is fetched from.",
+            required=True,
+        ),
+    ),
+    _url,
+)
+TRUST_ENTRY: Fields[TrustDocument] = Fields(
+    "trust_entry",
+    "a trust entry",
+    "{anchors: [pki/mesh-root.pem]}",
+    (
+        Field(
+            "anchors",
+            OneOrMany(Text("the path of a PEM file", "pki/mesh-root.pem")),
+            "PEM files with the CA certificates that are trusted, relative to the policy; also intermediate CAs.",
+            required=True,
+        ),
+        Field(
+            "intermediates",
+            OneOrMany(Text("the path of a PEM file", "pki/mesh-issuing.pem"), empty=True),
+            "PEM files with CA certificates that may complete a chain, for callers whose chain is not shown.",
+        ),
+        Field(
+            "spiffe_trust_domain",
+            Text("a SPIFFE trust domain", "acme.internal"),
+            "Every leaf of this entry must be a valid X.509-SVID of this trust domain.",
+        ),
+        Field(
+            "crls",
+            OneOrMany(TextOr(Text("the path of a CRL file or folder", "pki/mesh.crl"), _CRL_URL), empty=True),
+            "Certificate revocation lists: files, folders of files, or {url: …}.",
+        ),
+        Field(
+            "revocation",
+            Text("one of off, if-available and require", "require", REVOCATIONS),
+            "off: not asked. if-available: a certificate known as revoked is refused. require: one whose status is"
+            " unknown is refused too.",
+        ),
+        Field(
+            "max_lifetime", Text("a duration", "90d"), "The longest validity that a leaf may have, such as 24h or 90d."
+        ),
+    ),
+    TrustDocument,
+    {
+        "ca": "write `anchors: […]`",
+        "roots": "write `anchors: […]`",
+        "root": "write `anchors: […]`",
+        "bundle": "write `anchors: […]`",
+        "trust_domain": "write `spiffe_trust_domain`",
+        "crl": "write `crls: […]`",
+        "ocsp": "revocation is judged by `crls`",
+    },
+)
+
+
+def _scope(at: Position, hosts: Texts = ()) -> ScopeDocument:
+    return ScopeDocument(at, hosts)
+
+
+_SCOPE = Fields(
+    "scope",
+    "a scope",
+    "{hosts: [invoices.prod.svc]}",
+    (Field("hosts", HOSTS, "Every route that rules of this file use must lie within these hosts.", required=True),),
+    _scope,
+)
+
+
+def _policy(at: Position, **values: Any) -> PolicyDocument:
+    return PolicyDocument(**{"file": at.file, "version": None, **values})
+
+
+POLICY: Fields[PolicyDocument] = Fields(
+    "policy",
+    "a policy",
+    "{version: 1}",
+    (
+        Field("version", Text("the number 1", "1", VERSIONS), "The version of the policy language: 1.", required=True),
+        Field(
+            "trust",
+            Records(
+                "a mapping of names to trust entries",
+                Name("the name of a trust entry", "mesh", defines=True),
+                TRUST_ENTRY,
+            ),
+            "Who may vouch for a caller: CA certificates, and what else must hold for certificates under them.",
+        ),
+        Field(
+            "zones",
+            Entries(
+                "a mapping of names to networks",
+                Name("the name of a zone", "pci", defines=True),
+                OneOrMany(NETWORK),
+                ZoneDocument,
+            ),
+            "Network segments: where a connection comes from.",
+        ),
+        Field(
+            "identities",
+            Records(
+                "a mapping of names to selectors", Name("the name of an identity", "billing", defines=True), IDENTITY
+            ),
+            "Who: names for selectors of certificates.",
+        ),
+        Field(
+            "routes",
+            Records("a mapping of names to routes", Name("the name of a route", "ledger", defines=True), NAMED_ROUTE),
+            "What: names for sets of requests.",
+        ),
+        Field("rules", Many(RULE), "May: which identity is allowed or denied which route. A deny beats any allow."),
+        Field("scope", _SCOPE, "Binds the authors of this file to hosts."),
+        Field(
+            "strict_sni",
+            Text("true or false", "true", BOOLEANS),
+            "Whether the server name of the TLS handshake must equal the host of every request.",
+        ),
+    ),
+    _policy,
+    {
+        "tests": "tests stand in a file of their own, *.test.yaml",
+        "policy": "`rules` is a key of the file itself",
+        "apiVersion": "a policy is no Kubernetes object; its first key is `version: 1`",
+        "kind": "a policy is no Kubernetes object; its first key is `version: 1`",
+        "metadata": "a policy is no Kubernetes object; its first key is `version: 1`",
+        "services": "what is called is described in `routes`",
+        "networks": "write `zones`",
+        "allow": "`allow` belongs to a rule",
+        "deny": "`deny` belongs to a rule",
+    },
+)

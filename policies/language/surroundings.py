@@ -1,0 +1,20 @@
+"""What a policy refers to outside its own text. Files and time zones enter here; the language itself does no I/O."""
+
+from datetime import tzinfo
+from typing import Protocol
+
+
+class Surroundings(Protocol):
+    """Where the files that a policy names are found. Paths are as written, relative to the policy's folder."""
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises OSError."""
+        ...
+
+    def folder(self, path: str) -> tuple[str, ...] | None:
+        """The sorted names of the plain files directly in a folder, dot-names left out; None if it is not a folder."""
+        ...
+
+    def timezone(self, name: str) -> tzinfo:
+        """The time zone with this IANA name. Raises KeyError."""
+        ...

@@ -1,0 +1,50 @@
+"""How much of a peer's input is read before it is refused. Every limit is checked before the work it bounds."""
+
+#: Bytes of one DER certificate. A leaf with 64 SANs and an RSA-4096 key is under 8 KiB.
+MAX_CERTIFICATE_BYTES = 16 * 1024
+#: Subject alternative names in one certificate, of all types together.
+MAX_SANS = 64
+#: Certificates beside the leaf that a peer may present.
+MAX_INTERMEDIATES = 8
+#: Characters of one forwarded header value (XFCC, Client-Cert …); Envoy's own default for all headers is 60 KiB.
+MAX_HEADER_CHARS = 64 * 1024
+#: Elements in one XFCC value: one per proxy on the way.
+MAX_XFCC_ELEMENTS = 16
+#: Bytes of a SPIFFE ID (SPIFFE-ID standard §2.3) and of its trust domain (§2.1).
+MAX_SPIFFE_ID_BYTES = 2048
+MAX_TRUST_DOMAIN_BYTES = 255
+#: Characters of one RFC 4514 string, and attributes in one name.
+MAX_NAME_CHARS = 4096
+MAX_NAME_ATTRIBUTES = 64
+#: Bytes of one CRL file; 1 000 000 revocations are about 40 MiB.
+MAX_CRL_BYTES = 64 * 1024 * 1024
+#: Certificates in one trust file (anchors or intermediates).
+MAX_TRUST_FILE_CERTIFICATES = 256
+#: RSA key size in bits under which a key vouches for nothing (NIST SP 800-131A).
+MIN_RSA_BITS = 2048
+#: CA certificates between leaf and anchor.
+MAX_CHAIN_DEPTH = 8
+#: Entries of the bounded caches: distinct certificates seen lately.
+MAX_CACHED_PEERS = 8192
+#: RSA keys above this cost more to verify with than a peer may make us spend (Go's crypto/tls draws the same line).
+MAX_RSA_BITS = 8192
+#: Bits of an RSA public exponent; 65537 has 17.
+MAX_RSA_EXPONENT_BITS = 32
+#: Elliptic curve size in bits that gives the same 112 bits of security as RSA 2048 (NIST SP 800-57 part 1, table 2).
+MIN_EC_BITS = 224
+#: Extensions in one certificate, and items in one extension that is not the SAN.
+MAX_EXTENSIONS = 64
+MAX_EXTENSION_ITEMS = 256
+#: Bytes of one object identifier; the longest in use are under 30.
+MAX_OID_BYTES = 64
+#: Signatures by keys that the peer itself presented that are tried for one leaf (Go and webpki stop at about 100).
+MAX_PRESENTED_SIGNATURES = 24
+#: Steps of the search for paths, and paths kept, for one leaf under one trust entry.
+MAX_PATH_STEPS = 256
+MAX_PATHS = 16
+#: CA certificates and signatures between them that one trust store remembers.
+MAX_CACHED_AUTHORITIES = 2048
+#: Characters of received text that the reader's cache may hold, all entries together.
+MAX_CACHED_CHARS = 32 * 1024 * 1024
+#: Bytes of one trust file (anchors or intermediates), explanatory text included.
+MAX_TRUST_FILE_BYTES = 8 * 1024 * 1024

@@ -1,0 +1,93 @@
+"""What a connection presented, as an enforcement point saw it.
+
+Law: nothing here is verified. `TrustStore.standing` judges it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from policies.peer.certificate import Certificate, IdentityFacts, certificate_from_der
+from policies.peer.errors import CertificateError
+from policies.peer.limits import MAX_CERTIFICATE_BYTES, MAX_INTERMEDIATES
+from policies.peer.pem import der_from_pem
+
+
+@dataclass(frozen=True, slots=True)
+class NoCertificate:
+    """The caller presented no certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedCertificate:
+    """Something was presented that cannot be read as one certificate; `problem` says what, for people."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCertificate:
+    """A readable leaf and the certificates that came with it.
+
+    `intermediates` are DER, unverified, only ever a source for path building. `key` is SHA-256 over leaf and
+    intermediates: equal keys mean equal bytes, so caches may use it.
+    """
+
+    leaf: Certificate
+    intermediates: tuple[bytes, ...]
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AssertedIdentity:
+    """An identity that policy tests, `explain --uri` and replayed `identity` lines assert, without certificate checks.
+
+    Never built from network input. `trust` names the entries it counts as having passed.
+    """
+
+    facts: IdentityFacts
+    trust: frozenset[str]
+    key: bytes = field(repr=False)
+
+
+Presented = NoCertificate | MalformedCertificate | PresentedCertificate | AssertedIdentity
+
+#: The one value that stands for "no certificate was presented".
+NO_CERTIFICATE = NoCertificate()
+
+
+def presented_from_der(leaf: bytes, intermediates: Sequence[bytes] = ()) -> PresentedCertificate:
+    """What a peer presents as DER: a leaf, and the certificates that came after it. Raises CertificateError only."""
+    return presented_from_certificate(certificate_from_der(leaf), intermediates)
+
+
+def presented_from_certificate(leaf: Certificate, intermediates: Sequence[bytes] = ()) -> PresentedCertificate:
+    """A parsed leaf and the certificates that came after it, DER. Raises CertificateError if they exceed the limits."""
+    if len(intermediates) > MAX_INTERMEDIATES:
+        raise CertificateError(f"more than {MAX_INTERMEDIATES} certificates beside the leaf")
+    key = hashlib.sha256(leaf.sha256)
+    for data in intermediates:
+        if len(data) > MAX_CERTIFICATE_BYTES:
+            raise CertificateError(f"a certificate beside the leaf has more than {MAX_CERTIFICATE_BYTES} bytes")
+        key.update(hashlib.sha256(data).digest())
+    return PresentedCertificate(leaf, tuple(bytes(data) for data in intermediates), key.digest())
+
+
+def presented_from_pem(leaf: str, chain: str = "") -> PresentedCertificate:
+    """What a proxy forwards as PEM: a leaf, and a chain that starts with it. Raises CertificateError only."""
+    (der,) = der_from_pem(leaf, limit=1)
+    certificate = certificate_from_der(der)
+    return presented_from_certificate(certificate, intermediates_from_chain(certificate, chain))
+
+
+def intermediates_from_chain(leaf: Certificate, chain: str) -> tuple[bytes, ...]:
+    """The certificates after `leaf` in a PEM chain, DER.
+
+    A chain is only a source of intermediates: one that cannot be read, or whose first certificate is not byte-equal to
+    the leaf, gives none.
+    """
+    try:
+        blocks = der_from_pem(chain, limit=1 + MAX_INTERMEDIATES) if chain else ()
+    except CertificateError:
+        return ()
+    return blocks[1:] if blocks[:1] == (leaf.der,) else ()

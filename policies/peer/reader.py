@@ -1,0 +1,84 @@
+"""Received text to presented certificates, remembered by the text received: parsing is paid once for each caller.
+
+Laws: equal text gives an equal result; malformed results are remembered too, so that junk costs no more than a
+certificate; the memory is bounded in entries and in characters.
+"""
+
+from policies.peer.cache import BoundedCache
+from policies.peer.errors import PeerError
+from policies.peer.forwarded import is_sole_element, presented_from_xfcc, xfcc_chain
+from policies.peer.limits import MAX_CACHED_CHARS, MAX_CACHED_PEERS, MAX_HEADER_CHARS
+from policies.peer.percent import percent_decoded
+from policies.peer.presented import MalformedCertificate, PresentedCertificate, presented_from_pem
+
+Read = PresentedCertificate | MalformedCertificate
+
+
+class PresentedReader:
+    """Thread-safe. A hit is one dict look-up."""
+
+    __slots__ = ("_by_pem", "_by_xfcc", "_sole")
+
+    def __init__(self, entries: int = MAX_CACHED_PEERS, chars: int = MAX_CACHED_CHARS) -> None:
+        """Each of the three caches holds up to `entries`, all together up to `chars` characters of received text."""
+        self._by_pem: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 3)
+        self._by_xfcc: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 3)
+        self._sole: BoundedCache[tuple[str, bytes], bool] = BoundedCache(entries, chars // 3)
+
+    def from_percent_pem(self, certificate: str, chain: str = "") -> Read:
+        """What `source.certificate` of a CheckRequest says: `certificate` is the percent-encoded PEM of the leaf.
+
+        `chain`: PEM, percent-encoded or not, that starts with the leaf; otherwise, or unreadable, it is ignored.
+        """
+        key = (certificate, chain)
+        read = self._by_pem.get(key)
+        if read is None:
+            read = _from_percent_pem(certificate, chain)
+            self._by_pem.put(key, read, len(certificate) + len(chain))
+        return read
+
+    def from_envoy(self, certificate: str, xfcc: str) -> Read:
+        """`certificate` as in `from_percent_pem`, with the chain of the XFCC that the calling Envoy sent along."""
+        if not xfcc:
+            return self.from_percent_pem(certificate)
+        key = (certificate, xfcc)
+        read = self._by_xfcc.get(key)
+        if read is None:
+            read = self.from_percent_pem(certificate, xfcc_chain(xfcc))
+            self._by_xfcc.put(key, read, len(certificate) + len(xfcc))
+        return read
+
+    def from_xfcc(self, xfcc: str) -> Read:
+        """The TLS peer by XFCC alone: `Cert` of the last element."""
+        key = ("", xfcc)
+        read = self._by_xfcc.get(key)
+        if read is None:
+            read = presented_from_xfcc(xfcc)
+            self._by_xfcc.put(key, read, len(xfcc))
+        return read
+
+    def xfcc_may_pass(self, xfcc: str, presented: PresentedCertificate) -> bool:
+        """Whether `xfcc` is one element that says of the judged certificate what is so, and nothing else (law 7)."""
+        key = (xfcc, presented.key)
+        passes = self._sole.get(key)
+        if passes is None:
+            passes = is_sole_element(xfcc, presented.leaf)
+            self._sole.put(key, passes, len(xfcc))
+        return passes
+
+
+def _from_percent_pem(certificate: str, chain: str) -> Read:
+    if len(certificate) > MAX_HEADER_CHARS:
+        return MalformedCertificate(f"the certificate has more than {MAX_HEADER_CHARS} characters")
+    try:
+        leaf = percent_decoded(certificate)
+    except ValueError as error:
+        return MalformedCertificate(f"the certificate cannot be read: {error}")
+    try:
+        pem = percent_decoded(chain) if len(chain) <= MAX_HEADER_CHARS else ""
+    except ValueError:
+        pem = ""
+    try:
+        return presented_from_pem(leaf, pem)
+    except PeerError as error:
+        return MalformedCertificate(str(error))

@@ -1,0 +1,135 @@
+"""The standing of one certificate over time: facts that do not change, and the instants at which the verdict may.
+
+Laws: a certificate is judged under each trust entry on its own, and the first failure in the order of `Reason` counts.
+The verdict is constant between two boundaries, so it is computed once for each stretch of time that is asked about.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from policies.peer.certificate import Certificate, IdentityFacts
+from policies.peer.chain import Path
+from policies.peer.crl import Crl
+from policies.reason import CERTIFICATE_ORDER, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The verdict on what was presented, constant over the closed interval [valid_from, valid_until] (epoch seconds).
+
+    `reason` None: either no certificate (`facts` None, `trust` empty) or one that passes the entries in `trust`.
+    Otherwise the certificate is refused for `reason`, and `problem` says it in words.
+    """
+
+    trust: frozenset[str]
+    facts: IdentityFacts | None
+    reason: Reason | None
+    problem: str
+    valid_from: float
+    valid_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidacy:
+    """What holds of one leaf under one trust entry, whatever the time.
+
+    `paths`: the verified paths, of which `revoked` tells those with a revoked certificate. `untrusted`, `svid_invalid`:
+    problems in words, empty if there is none; `no_path`: what ended the best attempt at a path. `proofs`: None, or the
+    lists of which one must be current to prove the leaf good.
+    """
+
+    entry: str
+    untrusted: str
+    paths: tuple[Path, ...]
+    no_path: str
+    svid_invalid: str
+    revoked: frozenset[Path]
+    proofs: tuple[Crl, ...] | None
+
+    def failure(self, time: float) -> tuple[Reason, str] | None:
+        """The first reason, in order, for which the entry refuses the leaf at `time`; None if it passes."""
+        if self.untrusted or not self.paths:
+            return Reason.CERTIFICATE_UNTRUSTED, self.untrusted or self.no_path
+        live = [path for path in self.paths if path.valid_from <= time <= path.valid_until]
+        if not live:
+            return Reason.CERTIFICATE_UNTRUSTED, _out_of_date(self.paths[0], time)
+        if self.svid_invalid:
+            return Reason.SVID_INVALID, self.svid_invalid
+        if self.revoked.issuperset(live):
+            return Reason.CERTIFICATE_REVOKED, "a CRL lists the certificate or a CA above it"
+        if self.proofs is not None and not any(crl.this_update <= time <= crl.next_update for crl in self.proofs):
+            state = "no CRL of its issuer is current" if self.proofs else "there is no CRL of its issuer"
+            return Reason.REVOCATION_UNKNOWN, f"revocation is required, and {state}"
+        return None
+
+
+class Timeline:
+    """The standings of one leaf, by time."""
+
+    __slots__ = ("_candidacies", "_leaf", "_problem", "_standings", "_starts")
+
+    def __init__(self, leaf: Certificate, problem: str, candidacies: Sequence[Candidacy]) -> None:
+        """`problem`: why every entry refuses the leaf as untrusted, in words; empty if none does for itself."""
+        self._leaf = leaf
+        self._problem = problem
+        self._candidacies = candidacies
+        self._starts = _starts(leaf, candidacies)
+        # A race computes one standing twice, with equal results.
+        self._standings: list[Standing | None] = [None] * (len(self._starts) + 1)
+
+    def at(self, time: float) -> Standing:
+        """The standing at `time`, epoch seconds. What is no number counts as after all boundaries."""
+        index = bisect_right(self._starts, time)
+        standing = self._standings[index]
+        if standing is None:
+            standing = self._standings[index] = self._computed(index)
+        return standing
+
+    def _computed(self, index: int) -> Standing:
+        start = self._starts[index - 1] if index else -math.inf
+        end = math.nextafter(self._starts[index], -math.inf) if index < len(self._starts) else math.inf
+        time = start if index else end
+        failures = [(candidacy.entry, candidacy.failure(time)) for candidacy in self._candidacies]
+        passed = frozenset(entry for entry, failure in failures if failure is None)
+        reason, problem = self._own_failure(time)
+        if reason is None and not passed:
+            reason, problem = _furthest(failures)
+        trust = passed if reason is None else frozenset()
+        return Standing(trust, self._leaf.identity, reason, problem, start, end)
+
+    def _own_failure(self, time: float) -> tuple[Reason | None, str]:
+        """What refuses the leaf under every entry alike."""
+        if not self._leaf.not_before <= time:
+            return Reason.CERTIFICATE_NOT_YET_VALID, "the certificate is not valid yet"
+        if not time <= self._leaf.not_after:
+            return Reason.CERTIFICATE_EXPIRED, "the certificate has expired"
+        return (Reason.CERTIFICATE_UNTRUSTED, self._problem) if self._problem else (None, "")
+
+
+def _furthest(failures: Iterable[tuple[str, tuple[Reason, str] | None]]) -> tuple[Reason, str]:
+    """The failure of the entry where the certificate got furthest; the first of equals."""
+    found = [(failure[0], f"{entry}: {failure[1]}") for entry, failure in failures if failure is not None]
+    nowhere = (Reason.CERTIFICATE_UNTRUSTED, "the policy has no trust entry")
+    return max(found, key=lambda failure: CERTIFICATE_ORDER.index(failure[0]), default=nowhere)
+
+
+def _starts(leaf: Certificate, candidacies: Iterable[Candidacy]) -> list[float]:
+    """Every instant from which something may differ from just before it: a start, or the first moment after an end."""
+    spans = {(leaf.not_before, leaf.not_after)}
+    for candidacy in candidacies:
+        spans.update((path.valid_from, path.valid_until) for path in candidacy.paths)
+        spans.update((ca.not_before, ca.not_after) for path in candidacy.paths[:1] for ca in path.certificates)
+        spans.update((crl.this_update, crl.next_update) for crl in candidacy.proofs or ())
+    return sorted({start for start, _ in spans} | {math.nextafter(end, math.inf) for _, end in spans})
+
+
+def _out_of_date(path: Path, time: float) -> str:
+    """Which certificate of `path` is not valid at `time`; its leaf is."""
+    for ca in path.certificates[1:]:
+        if time < ca.not_before:
+            return f"the CA {ca.subject.text!r} is not valid yet"
+        if time > ca.not_after:
+            return f"the CA {ca.subject.text!r} has expired"
+    return "no certification path is valid at this time"

@@ -1,0 +1,38 @@
+"""X.509-SVID: what a leaf must be to carry a SPIFFE ID, by the standard's §2, §3.1, §4.3 and §5.2.
+
+https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md. What it asks of issuers alone (criticality of key
+usage and SAN, serverAuth beside clientAuth) is not held against a caller.
+"""
+
+from policies.peer.certificate import Certificate
+from policies.peer.errors import SpiffeIdError
+from policies.peer.spiffe import SpiffeId, TrustDomain, claims_spiffe
+
+
+def svid_problem(leaf: Certificate, trust_domain: TrustDomain | None) -> str:
+    """Why `leaf` fails the SVID rules of an entry with this trust domain, in words; empty if it passes.
+
+    `trust_domain` None: an entry without one, under which no leaf may claim a SPIFFE ID at all.
+    """
+    uris = leaf.extensions.san.uri
+    if trust_domain is None:
+        claimed = next((uri for uri in uris if claims_spiffe(uri)), None)
+        return "" if claimed is None else f"{claimed!r} counts only under the trust entry of its trust domain"
+    if len(uris) != 1:
+        return f"an X.509-SVID has exactly one URI SAN, this certificate has {len(uris)}"
+    try:
+        spiffe_id = SpiffeId.parse(uris[0])
+    except SpiffeIdError as error:
+        return str(error)
+    if spiffe_id.trust_domain != trust_domain:
+        return f"{spiffe_id} is not of the trust domain {trust_domain}"
+    if not spiffe_id.path:
+        return f"{spiffe_id} names a trust domain, a leaf needs a path"
+    if leaf.is_ca:
+        return "an X.509-SVID of a caller is not a CA"
+    usage = leaf.key_usage
+    if usage is None or "digitalSignature" not in usage:
+        return "an X.509-SVID has the key usage digitalSignature"
+    if usage & {"keyCertSign", "cRLSign"}:
+        return "an X.509-SVID of a caller has neither keyCertSign nor cRLSign"
+    return ""

@@ -1,0 +1,216 @@
+"""Which trust entries a presented certificate passes, and until when: the one place where a certificate is judged.
+
+Laws: presented is not verified. `TrustStore.standing` never raises; what surprises it refuses. A certificate that is
+known as revoked under any entry passes none.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from policies.peer.cache import BoundedCache
+from policies.peer.certificate import Certificate, certificate_from_der
+from policies.peer.chain import Authorities, PathSearch
+from policies.peer.crl import Crl, CrlKey, crl_key
+from policies.peer.errors import CertificateError, CrlError
+from policies.peer.foreign import survivable, words
+from policies.peer.limits import MAX_CACHED_AUTHORITIES, MAX_CACHED_PEERS
+from policies.peer.presented import (
+    AssertedIdentity,
+    MalformedCertificate,
+    NoCertificate,
+    Presented,
+    PresentedCertificate,
+)
+from policies.peer.revocation import Revocation, RevocationLists
+from policies.peer.spiffe import TrustDomain
+from policies.peer.standing import Candidacy, Standing, Timeline
+from policies.peer.svid import svid_problem
+from policies.reason import Reason
+
+__all__ = ["Revocation", "Standing", "TrustEntry", "TrustStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustEntry:
+    """One `trust` entry of a policy: who may vouch for a caller. `max_lifetime`: seconds from notBefore to notAfter."""
+
+    name: str
+    anchors: tuple[Certificate, ...]
+    intermediates: tuple[Certificate, ...] = ()
+    spiffe_trust_domain: TrustDomain | None = None
+    crls: tuple[Crl, ...] = ()
+    revocation: Revocation = Revocation.IF_AVAILABLE
+    max_lifetime: float | None = None
+
+    @property
+    def authorities(self) -> tuple[Certificate, ...]:
+        """Anchors, then intermediates."""
+        return (*self.anchors, *self.intermediates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An entry with its CAs by name and its own lists."""
+
+    entry: TrustEntry
+    authorities: Authorities
+    lists: RevocationLists
+
+
+class TrustStore:
+    """Every trust entry of one policy generation, and what it has judged so far (bounded)."""
+
+    def __init__(self, entries: Iterable[TrustEntry] = ()) -> None:
+        """Raises CrlError if a CRL is not signed by a CA of its entry; `crl_key` tells so for one CRL."""
+        self.entries = tuple(entries)
+        verified = [(entry, [_keyed(crl, entry) for crl in entry.crls]) for entry in self.entries]
+        self._prepared = tuple(
+            _Prepared(entry, Authorities.of(entry.anchors, entry.intermediates), RevocationLists(keyed))
+            for entry, keyed in verified
+        )
+        # What any entry that looks at revocation knows counts under every entry.
+        self.lists = RevocationLists(
+            item for entry, keyed in verified if entry.revocation is not Revocation.OFF for item in keyed
+        )
+        self._timelines: BoundedCache[bytes, Timeline] = BoundedCache(MAX_CACHED_PEERS)
+        self._presented: BoundedCache[bytes, tuple[Certificate, ...]] = BoundedCache(MAX_CACHED_AUTHORITIES)
+        self._signatures: BoundedCache[tuple[bytes, bytes], bool] = BoundedCache(MAX_CACHED_AUTHORITIES)
+        self._revoked_authorities = self._find_revoked_authorities()
+
+    def standing(self, presented: Presented, time: float) -> Standing:
+        """Judge `presented` at `time` (epoch seconds) under every entry: dates, chain, SVID rules, revocation."""
+        if not isinstance(presented, PresentedCertificate):
+            return _standing_without_certificate(presented)
+        try:
+            timeline = self._timelines.get(presented.key)
+            if timeline is None:
+                timeline = self._timeline(presented)
+                self._timelines.put(presented.key, timeline)
+            return timeline.at(time)
+        except BaseException as error:
+            if not survivable(error):
+                raise
+            problem = f"the certificate could not be judged: {words(error)}"
+            return Standing(frozenset(), None, Reason.CERTIFICATE_UNTRUSTED, problem, time, time)
+
+    def client_ca_ders(self) -> tuple[bytes, ...]:
+        """Every anchor and intermediate, DER, each once: the client CAs of a TLS listener."""
+        return tuple({ca.der: None for entry in self.entries for ca in entry.authorities})
+
+    def crl_rollbacks(self, previous: "TrustStore") -> frozenset[CrlKey]:
+        """The CAs whose newest CRL here is older than their newest one in `previous`, the last good generation."""
+        return frozenset(
+            key
+            for key in self.lists.keys & previous.lists.keys
+            if self.lists.newest(key).older_than(previous.lists.newest(key))
+        )
+
+    def _timeline(self, presented: PresentedCertificate) -> Timeline:
+        leaf = presented.leaf
+        problem = _leaf_problem(leaf)
+        if problem:
+            return Timeline(leaf, problem, ())
+        others = tuple(ca for data in presented.intermediates for ca in self._parsed(data))
+        return Timeline(leaf, "", tuple(self._candidacy(leaf, others, prepared) for prepared in self._prepared))
+
+    def _candidacy(self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared) -> Candidacy:
+        entry = prepared.entry
+        untrusted = _entry_problem(leaf, entry)
+        search = PathSearch(prepared.authorities, others, self._verified)
+        if not untrusted:
+            search.run(leaf)
+        paths = tuple(search.paths)
+        issuers = {path.certificates[1] for path in paths}
+        proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
+        return Candidacy(
+            entry=entry.name,
+            untrusted=untrusted,
+            paths=paths,
+            no_path=search.problem,
+            svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain),
+            revoked=frozenset(path for path in paths if self._revoked(path.certificates)),
+            proofs=proofs if entry.revocation is Revocation.REQUIRE else None,
+        )
+
+    def _revoked(self, certificates: tuple[Certificate, ...]) -> bool:
+        if not self._revoked_authorities.isdisjoint(certificates):
+            return True
+        return any(self.lists.revoked(certificate, issuer) for certificate, issuer in pairwise(certificates))
+
+    def _find_revoked_authorities(self) -> frozenset[Certificate]:
+        """Configured CAs, anchors too, that a CRL of another configured CA lists."""
+        known = {ca: None for entry in self.entries for ca in entry.authorities}
+        return frozenset(
+            ca
+            for ca in known
+            for issuer in known
+            if issuer.subject == ca.issuer
+            and self.lists.revoked(ca, issuer)
+            # A signature too weak to be verified cannot clear a CA that is listed by name and number.
+            and (ca.signature.weakness or self._verified(ca, issuer))
+        )
+
+    def _verified(self, child: Certificate, issuer: Certificate) -> bool:
+        key = (child.sha256, issuer.spki_sha256)
+        known = self._signatures.get(key)
+        if known is None:
+            known = child.signature.verifies(issuer.public_key)
+            self._signatures.put(key, known)
+        return known
+
+    def _parsed(self, data: bytes) -> tuple[Certificate, ...]:
+        """A presented certificate; empty if it cannot be read: it is only ever a source for path building."""
+        known = self._presented.get(data)
+        if known is None:
+            try:
+                known = (certificate_from_der(data),)
+            except CertificateError:
+                known = ()
+            self._presented.put(data, known)
+        return known
+
+
+def _standing_without_certificate(presented: NoCertificate | MalformedCertificate | AssertedIdentity) -> Standing:
+    if isinstance(presented, NoCertificate):
+        return _NO_CERTIFICATE
+    if isinstance(presented, AssertedIdentity):
+        return Standing(presented.trust, presented.facts, None, "", -math.inf, math.inf)
+    problem = presented.problem
+    return Standing(frozenset(), None, Reason.CERTIFICATE_MALFORMED, problem, -math.inf, math.inf)
+
+
+_NO_CERTIFICATE = Standing(frozenset(), None, None, "", -math.inf, math.inf)
+
+
+def _leaf_problem(leaf: Certificate) -> str:
+    """Why no entry can trust `leaf`, in words; empty if one may."""
+    if leaf.problems:
+        return leaf.problems[0]
+    if leaf.is_ca:
+        return "a CA certificate does not identify a caller"
+    if leaf.extended_key_usage is not None and "clientAuth" not in leaf.extended_key_usage:
+        return "its extended key usage lacks clientAuth"
+    if leaf.wildcard_sans:
+        return f"its SAN {leaf.wildcard_sans[0]!r} is a wildcard and names nobody"
+    return ""
+
+
+def _entry_problem(leaf: Certificate, entry: TrustEntry) -> str:
+    """Why `entry` cannot trust `leaf`, whoever issued it. Key usage of SVIDs is judged with the SVID rules."""
+    lifetime = leaf.not_after - leaf.not_before
+    if entry.max_lifetime is not None and lifetime > entry.max_lifetime:
+        return f"it is valid for {lifetime:.0f} s in all, at most {entry.max_lifetime:.0f} s are allowed"
+    if leaf.key_usage is None or entry.spiffe_trust_domain is not None:
+        return ""
+    if not leaf.key_usage & {"digitalSignature", "keyAgreement"}:
+        return "its key usage lacks digitalSignature"
+    return "its key usage has keyCertSign, which only a CA has" if "keyCertSign" in leaf.key_usage else ""
+
+
+def _keyed(crl: Crl, entry: TrustEntry) -> tuple[CrlKey, Crl]:
+    try:
+        return crl_key(crl, entry.authorities), crl
+    except CrlError as error:
+        raise CrlError(f"trust entry {entry.name}: {error}") from error

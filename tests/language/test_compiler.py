@@ -1,0 +1,340 @@
+"""What the compiler refuses, each with its code, its place and a hint, and what it means by what it accepts."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from pki.authority import Authority
+from policies.engine.policy_set import PolicySet
+from policies.language.load import load_policy
+from tests.engine.callers import NoFiles, loaded
+
+FILES = {"root.pem": Authority.root("mesh").pem, "other.pem": Authority.root("other").pem}
+ONE = "trust: {mesh: {anchors: [root.pem], spiffe_trust_domain: td}}\n"
+TWO = "trust: {mesh: {anchors: [root.pem], spiffe_trust_domain: td}, partners: {anchors: [other.pem]}}\n"
+RULE = "rules: [{id: r, allow: authenticated, to: any}]\n"
+
+
+def problems(text: str, files: Mapping[str, bytes] = FILES) -> list[str]:
+    """The codes found, in order of place."""
+    return [problem.code for problem in loaded(text, files).problems]
+
+
+def rule(text: str, trust: str = ONE, rest: str = "") -> str:
+    """A policy with one rule."""
+    return f"{trust}{rest}rules: [{{id: r, {text}}}]\n"
+
+
+def test_a_policy_without_problems_compiles() -> None:
+    assert loaded(ONE + RULE, FILES).policy is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        # identities
+        (rule("allow: nobody, to: any"), "name_unknown"),
+        (rule("allow: anyone, to: any"), "builtin_misplaced"),
+        (rule("allow: {any: [anyone]}, to: {paths: [/a]}"), "builtin_misplaced"),
+        (rule("allow: x, to: any", rest="identities: {x: {any: [anyone]}}\n"), "builtin_misplaced"),
+        (rule("deny: x, to: any", rest="identities: {x: {any: [anyone]}}\n"), "builtin_misplaced"),
+        (rule("allow: unauthenticated, to: any"), "builtin_misplaced"),
+        (rule("allow: {any: [authenticated, unauthenticated]}, to: any"), "builtin_misplaced"),
+        (rule("allow: {uri: 'spiffe://td/sa-*'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'spiffe://*/sa'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'SPIFFE://td/sa'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'spiffe://TD/sa'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'spiffe://td/a//b'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'spiffe://elsewhere/sa'}, to: any"), "trust_domain_unknown"),
+        (rule("allow: {uri: 'spiffe://td/sa', trust: partners}, to: any", TWO), "pattern_invalid"),
+        (rule("allow: {dns: '**.x'}, to: any"), "pattern_invalid"),
+        (rule("allow: {email: 'a*@x'}, to: any"), "pattern_invalid"),
+        (rule("allow: {email: 'x'}, to: any"), "pattern_invalid"),
+        (rule("allow: {ip_san: 10.0.0.1/8}, to: any"), "network_invalid"),
+        (rule("allow: {subject: {XX: a}}, to: any"), "value_invalid"),
+        (rule("allow: {subject: 'CN'}, to: any"), "pattern_invalid"),
+        (rule("allow: {pins: 'sha256:abc='}, to: any"), "value_invalid"),
+        (rule("allow: {pins: 'sha1:abc='}, to: any"), "value_invalid"),
+        (rule("allow: {fingerprint: 'sha256:abcd'}, to: any"), "value_invalid"),
+        (rule("allow: {serial: xyz}, to: any"), "value_invalid"),
+        (rule("allow: {trust: nobody}, to: any"), "name_unknown"),
+        # routes
+        (rule("allow: authenticated, to: nowhere"), "name_unknown"),
+        (rule("allow: authenticated, to: {hosts: ['a:80']}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {hosts: ['a.*']}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {methods: [get]}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {methods: [CONNECT]}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {paths: [a]}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {paths: [/a/../b]}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {paths: ['/a?b']}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {paths: ['/**/a']}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {grpc: [Ledger]}"), "pattern_invalid"),
+        (rule("allow: authenticated, to: {grpc: [a.B/C], methods: [POST]}"), "keys_conflict"),
+        (rule("allow: authenticated, to: {headers: {host: [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {':path': [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {X-Forwarded-Client-Cert: [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {x_forwarded_client_cert: [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {x-peergate-identity: [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {connection: [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {x-env: ['a,b']}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {x-env: [a], X-Env: [b]}}"), "header_invalid"),
+        # conditions
+        (rule("allow: authenticated, from: nowhere, to: any"), "name_unknown"),
+        (rule("allow: authenticated, from: 10.0.0.1/8, to: any"), "network_invalid"),
+        (rule("allow: authenticated, from: '::ffff:10.0.0.0/104', to: any"), "network_invalid"),
+        (rule("allow: authenticated, from: z, to: any", rest="zones: {z: [300.0.0.0/8]}\n"), "network_invalid"),
+        (rule("allow: authenticated, to: any", rest="zones: {10.0.0.1: [10.0.0.0/8]}\n"), "name_invalid"),
+        (rule("allow: authenticated, to: any, when: {after: 2026-12-01}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {after: 2026-12-01T00:00:00}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {after: 2026-13-01T00:00:00Z}"), "value_invalid"),
+        (
+            rule("allow: authenticated, to: any, when: {after: 2026-12-01T00:00:00Z, before: 2026-12-01T00:00:00Z}"),
+            "window_empty",
+        ),
+        (rule("allow: authenticated, to: any, when: {days: [monday]}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {hours: ['9:00-17:00']}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {hours: ['09:00-09:00']}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {hours: ['09:00-17:00'], timezone: Mars/Base}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {sni: ['{t}.x']}"), "pattern_invalid"),
+        # rules
+        (rule("allow: authenticated, to: any, mode: maybe"), "value_invalid"),
+        (rule("deny: authenticated, to: any, set_headers: {x-a: b}"), "header_invalid"),
+        (rule("allow: authenticated, to: any, set_headers: {x-a: '{tenant}'}"), "template_invalid"),
+        (rule("allow: authenticated, to: any, set_headers: {x-a: '{'}"), "template_invalid"),
+        (rule("allow: authenticated, to: any, set_headers: {x-peergate-identity: a}"), "header_invalid"),
+        (rule("allow: authenticated, to: any, set_headers: {x_a: b}"), "header_invalid"),
+        (rule("allow: {not: {uri: 'spiffe://td/{t}'}}, to: any"), "binding_misplaced"),
+        ("version: 2\n" + RULE, "key_duplicate"),
+        (ONE, "no_rule"),
+        ("strict_sni: maybe\n" + RULE, "value_invalid"),
+    ],
+)  # fmt: skip
+def test_what_would_mean_something_else_than_it_says_is_a_problem(text: str, code: str) -> None:
+    assert code in problems(text)
+
+
+@pytest.mark.parametrize(
+    ("who", "to", "code"),
+    [
+        ("{uri: 'spiffe://td/{t}'}", "{paths: ['/{t}']}", None),
+        ("{uri: 'spiffe://td/{t}'}", "{paths: ['/{t}/{file}']}", None),
+        ("{uri: 'spiffe://td/{t}/{app}'}", "{paths: ['/{t}']}", None),
+        ("{uri: 'spiffe://td/{t}'}", "any", None),
+        ("authenticated", "{paths: ['/{t}']}", None),
+        ("{uri: 'spiffe://td/{t}'}", "{paths: ['/{tt}']}", "binding_unmatched"),
+        ("{uri: 'spiffe://td/{t}/{app}'}", "{paths: ['/{t}/{file}']}", "binding_unmatched"),
+        ("{uri: 'spiffe://td/{t}'}", "{paths: ['/{t}', /public]}", "binding_partial"),
+        ("{uri: 'spiffe://td/{t}'}", "[{paths: ['/{t}']}, any]", "binding_partial"),
+        ("[{uri: 'spiffe://td/{t}'}, authenticated]", "{paths: ['/{t}']}", "binding_partial"),
+        ("{any: [{uri: 'spiffe://td/{t}'}, {dns: a.x}]}", "{paths: ['/{t}']}", "binding_partial"),
+        ("{all: [{uri: 'spiffe://td/{t}'}, {dns: a.x}]}", "{paths: ['/{t}']}", None),
+        ("{uri: ['spiffe://td/{t}', 'spiffe://td/x/{t}']}", "{hosts: ['{t}.x'], paths: ['/{t}']}", None),
+        ("{uri: ['spiffe://td/{t}', 'spiffe://td/admin']}", "{paths: ['/{t}']}", "binding_partial"),
+    ],
+)
+@pytest.mark.parametrize("effect", ["allow", "deny"])
+def test_bound_names_tie_both_sides_or_are_a_problem(who: str, to: str, code: str | None, effect: str) -> None:
+    assert problems(rule(f"{effect}: {who}, to: {to}")) == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "dns: a.x",
+        "email: a@x",
+        "ip_san: 10.0.0.0/8",
+        "subject: {CN: a}",
+        "issuer: 'CN=a'",
+        "serial: ff",
+        "uri: 'urn:x'",
+    ],
+)
+@pytest.mark.parametrize("around", ["{%s}", "{not: {%s}}", "{any: [{%s}]}", "{all: [{%s}, authenticated]}"])
+@pytest.mark.parametrize("effect", ["allow", "deny"])
+def test_with_several_trust_entries_a_field_that_any_ca_fills_in_must_name_trust(
+    selector: str, around: str, effect: str
+) -> None:
+    who = around % selector
+    assert problems(rule(f"{effect}: {who}, to: any", TWO)) == ["trust_unnamed"]
+    assert problems(rule(f"{effect}: {who}, to: any", ONE)) == []
+    named = around % f"trust: mesh, {selector}"
+    assert problems(rule(f"{effect}: {named}, to: any", TWO)) == []
+    enclosing = "{trust: mesh, " + who[1:]
+    assert problems(rule(f"{effect}: {enclosing}, to: any", TWO)) == []
+
+
+@pytest.mark.parametrize(
+    "selector", [f"pins: 'sha256:{'A' * 43}='", f"fingerprint: 'sha256:{'0' * 64}'", "uri: 'spiffe://td/a'"]
+)
+def test_what_only_one_certificate_or_trust_domain_can_have_needs_no_trust(selector: str) -> None:
+    assert problems(rule(f"allow: {{{selector}}}, to: any", TWO)) == []
+
+
+def test_identities_that_define_each_other_are_a_problem() -> None:
+    found = loaded(rule("allow: a, to: any", rest="identities: {a: {any: [b]}, b: {not: c}, c: {all: [a]}}\n"), FILES)
+    (problem,) = found.problems
+    assert problem.code == "cycle"
+    assert "a -> b -> c -> a" in problem.message
+
+
+def test_a_chain_of_references_is_bounded() -> None:
+    chain = ", ".join(f"i{number}: {{any: [i{number + 1}]}}" for number in range(2000))
+    text = rule("allow: i0, to: any", rest=f"identities: {{{chain}, i2000: {{trust: mesh}}}}\n")
+    assert set(problems(text)) == {"references_too_deep"}
+
+
+def test_references_that_fan_out_are_compiled_once() -> None:
+    layers = ", ".join(f"i{n}: {{any: [{', '.join([f'i{n + 1}'] * 20)}]}}" for n in range(14))
+    text = rule("allow: i0, to: any", rest=f"identities: {{{layers}, i14: {{uri: 'spiffe://td/a'}}}}\n")
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("route", "inside"),
+    [
+        ("{hosts: [a.team.x]}", True),
+        ("{hosts: ['*.team.x']}", True),
+        ("{hosts: ['{t}.team.x'], paths: ['/{t}']}", True),
+        ("{hosts: [a.team.x, other.x]}", False),
+        ("{hosts: ['**.team.x']}", False),
+        ("{paths: [/a]}", False),
+        ("any", False),
+    ],
+)
+def test_a_scope_binds_every_route_that_the_rules_of_its_file_use(route: str, inside: bool) -> None:
+    text = "scope: {hosts: ['*.team.x']}\n" + rule(f"allow: authenticated, to: {route}")
+    assert problems(text) == ([] if inside else ["scope_exceeded"])
+
+
+def test_a_scope_binds_only_its_own_file() -> None:
+    files = {
+        "a.yaml": b"version: 1\nscope: {hosts: [a.x]}\nrules: [{id: a, allow: authenticated, to: {hosts: [a.x]}}]",
+        "b.yaml": b"version: 1\ntrust: {mesh: {anchors: [root.pem]}}\nrules: [{id: b, allow: authenticated, to: any}]",
+    }
+    assert load_policy(files, NoFiles(FILES)).problems == ()
+
+
+def test_names_are_unique_across_files_and_settings_stand_in_one() -> None:
+    text = b"version: 1\nstrict_sni: true\nidentities: {a: {trust: m}}\n"
+    text += b"routes: {a: {paths: [/a]}}\nzones: {a: [10.0.0.0/8]}\n"
+    trust = b"trust: {m: {anchors: [root.pem]}}\nrules: [{id: a, allow: a, to: a}]\n"
+    found = load_policy({"a.yaml": text + trust, "b.yaml": text + trust}, NoFiles(FILES)).problems
+    codes = [problem.code for problem in found]
+    assert codes.count("name_taken") == 5
+    assert codes.count("setting_repeated") == 1
+    assert {problem.at.file for problem in found} == {"b.yaml"}
+
+
+def test_a_wrong_version_says_which_one_is_read() -> None:
+    (problem,) = load_policy({"a.yaml": (b"version: 2\n" + (ONE + RULE).encode())}, NoFiles(FILES)).problems
+    assert (problem.code, problem.hint) == ("version_unknown", "write `version: 1`")
+
+
+def test_a_name_in_a_file_that_cannot_be_read_is_not_called_unknown() -> None:
+    files = {
+        "a.yaml": b"version: 1\nrules: [{id: r, allow: x, to: any}]\n",
+        "b.yaml": b"version: 1\nidentities: {x: [\n",
+    }
+    assert {problem.at.file for problem in load_policy(files, NoFiles()).problems} == {"b.yaml"}
+
+
+def test_every_problem_is_reported_at_once_and_sorted() -> None:
+    text = "rules:\n  - {id: r, allow: nobody, to: nowhere}\n  - {id: r, deny: {serial: x}, to: {hosts: ['a:1']}}\n"
+    found = loaded(text).problems
+    assert [problem.code for problem in found] == [
+        "name_unknown", "name_unknown", "name_taken", "value_invalid", "pattern_invalid"
+    ]  # fmt: skip
+    assert list(found) == sorted(found)
+
+
+# --- trust
+
+
+def trust(entry: str) -> str:
+    """A policy with this one trust entry."""
+    return f"trust: {{m: {{{entry}}}}}\n{RULE}"
+
+
+MESH = Authority.root("m")
+LEAF = MESH.issue(uri=["spiffe://td/a"])
+ISSUING = MESH.intermediate("issuing")
+TRUST_FILES = {
+    "root.pem": MESH.pem,
+    "issuing.pem": ISSUING.pem,
+    "leaf.pem": LEAF.pem,
+    "junk.pem": b"junk",
+    "m.crl": MESH.crl([LEAF.certificate]),
+    "foreign.crl": Authority.root("m").crl(),
+    "issuing.crl": ISSUING.crl(),
+    "folder/m.crl": MESH.crl(),
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "codes"),
+    [
+        ("anchors: [root.pem]", []),
+        ("anchors: [issuing.pem]", []),
+        ("anchors: [root.pem], intermediates: [issuing.pem], crls: [issuing.crl, m.crl]", []),
+        ("anchors: [root.pem], crls: [folder], revocation: require", []),
+        ("anchors: [root.pem], revocation: 'off'", []),
+        ("anchors: [root.pem], max_lifetime: 90d", []),
+        ("anchors: [missing.pem]", ["file_unreadable"]),
+        ("anchors: [junk.pem]", ["certificate_invalid"]),
+        ("anchors: [leaf.pem]", ["certificate_invalid"]),
+        ("anchors: [root.pem], crls: [root.pem]", ["crl_invalid"]),
+        ("anchors: [root.pem], crls: [foreign.crl]", ["crl_invalid"]),
+        ("anchors: [root.pem], crls: [issuing.crl]", ["crl_invalid"]),
+        ("anchors: [root.pem], crls: [missing.crl]", ["file_unreadable"]),
+        ("anchors: [root.pem], crls: [{url: 'https://x/crl'}]", ["crl_url_unsupported"]),
+        ("anchors: [root.pem], revocation: require", ["revocation_without_source"]),
+        ("anchors: [root.pem], revocation: always", ["value_invalid"]),
+        ("anchors: [root.pem], max_lifetime: 3 months", ["value_invalid"]),
+        ("anchors: [root.pem], spiffe_trust_domain: TD", ["value_invalid"]),
+    ],
+)
+def test_trust_files_are_read_and_verified_at_load(entry: str, codes: list[str]) -> None:
+    assert problems(trust(entry), TRUST_FILES) == codes
+
+
+def test_one_trust_domain_belongs_to_one_entry() -> None:
+    entries = "a: {anchors: [root.pem], spiffe_trust_domain: td}, b: {anchors: [other.pem], spiffe_trust_domain: td}"
+    assert problems(f"trust: {{{entries}}}\n{RULE}") == ["trust_domain_taken"]
+
+
+def _with_crl(crl: bytes, previous: PolicySet | None = None) -> tuple[PolicySet | None, list[str]]:
+    text = f"version: 1\n{trust('anchors: [root.pem], crls: [m.crl]')}".encode()
+    found = load_policy({"p.yaml": text}, NoFiles({"root.pem": MESH.pem, "m.crl": crl}), previous)
+    return found.policy, [problem.code for problem in found.problems]
+
+
+def test_a_crl_older_than_the_last_good_one_is_a_problem() -> None:
+    first, _ = _with_crl(MESH.crl([LEAF.certificate], number=7))
+    assert _with_crl(MESH.crl(number=6), first) == (None, ["crl_older"])
+    again, codes = _with_crl(MESH.crl([LEAF.certificate], number=7), first)
+    assert (again is not None, codes) == (True, [])
+    later, codes = _with_crl(MESH.crl(number=8), first)
+    assert (later is not None, codes) == (True, [])
+
+
+# --- generations
+
+
+def test_a_generation_is_named_after_everything_that_was_read() -> None:
+    first, _ = _with_crl(MESH.crl(number=1))
+    same, _ = _with_crl(MESH.crl(number=1))
+    other, _ = _with_crl(MESH.crl([1], number=2))
+    assert first is not None
+    assert same is not None
+    assert other is not None
+    assert first.generation != other.generation
+    assert len(first.generation) == 16
+
+
+def test_the_same_files_are_the_same_generation_wherever_they_are() -> None:
+    text = f"version: 1\n{ONE}{RULE}".encode()
+    one = load_policy({"/etc/peergate/p.yaml": text}, NoFiles(FILES)).policy
+    other = load_policy({"p.yaml": text}, NoFiles(FILES)).policy
+    assert one is not None
+    assert other is not None
+    assert one.generation == other.generation
