@@ -1,0 +1,64 @@
+# Every target works as the first command on a fresh clone: the environment is made on demand.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The first interpreter that is new enough; `make PYTHON=/path/to/python3.12 test` takes another one.
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+endif
+
+.PHONY: help demo test check bench soak format system-deps clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(READY) ## a throw-away PKI, Envoy, peergate, and a tour of allowed and denied calls
+	$(BIN)/peergate demo
+
+test: $(READY) ## every test, real Envoy and real TLS included
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY) ## lint, format, types, import law, generated code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m extauth.wire.generate --check
+
+bench: $(READY) ## one table of what a decision costs
+	$(BIN)/python -m bench
+
+soak: $(READY) ## a policy swap every 100 ms for 30 s under steady requests through Envoy
+	PEERGATE_SOAK_SECONDS=30 $(BIN)/python -m pytest tests/envoy/test_reload_under_load.py
+
+format: $(READY) ## rewrite the sources in their format
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "peergate needs Python 3.11 or newer; found none. Name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory system-deps
+	@echo "making $(VENV): the first time this takes a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[envoy,dev]'
+	@touch $@
+
+# What the tests need of the system. Nothing is asked of apt, or of sudo, where all of it is there.
+system-deps: ## system packages for the tests (Debian, Ubuntu)
+	@missing=""; \
+	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	$(or $(PYTHON),python3) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	test -n "$$missing" || exit 0; \
+	command -v apt-get >/dev/null || { echo "please install:$$missing" >&2; exit 1; }; \
+	if test "$$(id -u)" = 0; then sudo=""; else sudo="sudo"; fi; \
+	echo "installing:$$missing"; \
+	$$sudo apt-get update --quiet=2 && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends $$missing
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

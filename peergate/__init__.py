@@ -1,0 +1,1 @@
+"""The `peergate` command: the composition root of everything else."""

@@ -1,0 +1,138 @@
+"""The `peergate` command: its commands, and how it ends.
+
+Law kept here: whatever goes wrong is one line on standard error and an exit code of `ExitCode`, never a traceback. What
+a command does stands in `peergate.commands`, which is loaded when it runs, so that `--help` costs nothing.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from peergate.console import error_line
+from peergate.errors import CommandError
+from peergate.exit_code import ExitCode
+from peergate.extauth_cli import extauth_app
+from peergate.formats import Format
+from peergate.help import help_without_command
+from peergate.policy_cli import policy_app
+from runtime.errors import ConfigurationError
+
+
+class _InOrder(TyperGroup):
+    """Lists commands in the order in which people meet them."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer.Context is the context
+        """The names."""
+        return sorted(self.commands, key=_ORDER.index)
+
+
+_ORDER = ("policy", "extauth", "demo", "version")
+
+app = typer.Typer(
+    cls=_InOrder,
+    name="peergate",
+    help="Decides which certificate may call which route.",
+    callback=help_without_command,
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(policy_app, name="policy")
+app.add_typer(extauth_app, name="extauth")
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything up, and print curl lines to try.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Envoy listens on 127.0.0.1; 0 is any free one.")
+    ] = 0,
+) -> ExitCode:
+    """Show it: a throw-away PKI, Envoy, peergate, and a tour of allowed and denied calls with reasons."""
+    from peergate.demo.run import run_demo  # noqa: PLC0415 - each command loads only what it needs
+
+    return ExitCode(run_demo(keep=keep, port=port))
+
+
+@app.command()
+def version(form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TEXT) -> ExitCode:
+    """Print the version."""
+    from peergate.version import version as installed  # noqa: PLC0415 - looking it up takes time
+
+    print(f"peergate {installed()}" if form is Format.TEXT else json.dumps({"version": installed()}))
+    return ExitCode.FINE
+
+
+def main() -> None:
+    """The console script."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # It was closed (`>&-`) before we started.
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open as long as the process
+        elif isinstance(stream, TextIOWrapper):
+            # A character that the terminal's encoding lacks must not end a command.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Run one command line; whatever happens, the answer is an exit code."""
+    try:
+        code = _answered(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = ExitCode.BROKEN_PIPE
+        _forget_output()
+    except OSError as error:
+        error_line(f"{error.filename or 'input or output'}: {error.strerror}")
+        code = ExitCode.INPUT_OUTPUT
+        _forget_output()
+    return code
+
+
+def _answered(arguments: Sequence[str]) -> ExitCode:
+    try:
+        answer = app(list(arguments), prog_name="peergate", standalone_mode=False)
+    except CommandError as problem:
+        error_line(str(problem))
+        return problem.code
+    except ConfigurationError as error:
+        error_line(str(error))
+        return ExitCode.CONFIGURATION
+    except typer.TyperException as error:
+        error_line(_usage(error))
+        return ExitCode.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except SystemExit as error:
+        # Typer leaves like this, and in no other way, when the reader of standard output has gone.
+        raise BrokenPipeError from error
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
+        error_line(f"this is a bug of peergate: {type(error).__name__}: {error}")
+        return ExitCode.INTERNAL
+    return ExitCode(answer or ExitCode.FINE)
+
+
+def _forget_output() -> None:
+    """What is still buffered cannot be written; it must not fail again when the interpreter ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with the command line, and where to read on."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = "peergate" if context is None else context.command_path
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    return f"{message[:1].lower()}{message[1:]} (see {command} --help)"

@@ -1,0 +1,76 @@
+"""`peergate policy replay`: JSON lines in, JSON lines out, in order."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+from typing import BinaryIO
+
+from peergate.console import plain
+from peergate.errors import ArgumentError
+from peergate.exit_code import ExitCode
+from peergate.formats import Format
+from peergate.loading import loaded_policy, print_unusable
+from policies.authoring.limits import MAX_LINE_BYTES
+from policies.authoring.replay import Answer, Replay
+
+#: Bytes asked of the input at a time; what is there is taken, and nothing is waited for.
+_CHUNK_BYTES = 64 * 1024
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def replay(path: str, file: str, form: Format, *, fail_on_changed: bool) -> ExitCode:
+    """Answer every line of `file` (`-`: standard input) under the policy at `path`."""
+    loaded = loaded_policy(path)
+    if loaded.policy is None:
+        print_unusable(loaded)
+        return ExitCode.NO
+    answers = Replay(loaded.policy, time)
+    written = _ENCODE if form is Format.JSON else _text
+    changed = False
+    with _opened(file) as stream:
+        for lines in line_batches(stream):
+            replies = [answers.answer(line) for line in lines]
+            changed = changed or any(reply.get("changed") is True for reply in replies)
+            sys.stdout.write("".join(f"{written(reply)}\n" for reply in replies))
+            sys.stdout.flush()
+    return ExitCode.NO if changed and fail_on_changed else ExitCode.FINE
+
+
+def line_batches(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """The lines that each read brings, without their ends, so that answers leave as lines arrive.
+
+    A line is kept up to one byte beyond `MAX_LINE_BYTES`, enough to see that it is too long; the rest of it is dropped.
+    """
+    rest = b""
+    while chunk := stream.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]  # both inputs are buffered readers
+        *lines, last = chunk.split(b"\n")
+        if lines:
+            lines[0] = (rest + lines[0])[: MAX_LINE_BYTES + 1]
+            rest = b""
+            yield lines
+        if len(rest) <= MAX_LINE_BYTES:
+            rest = (rest + last)[: MAX_LINE_BYTES + 1]
+    if rest:
+        yield [rest]
+
+
+def _opened(file: str) -> BinaryIO:
+    if file == "-":
+        return sys.stdin.buffer
+    try:
+        return Path(file).open("rb")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ArgumentError(f"{file!r} cannot be read: {reason}") from None
+
+
+def _text(reply: Answer) -> str:
+    """An answer as one line for people."""
+    rules = reply["rules"]
+    by = f" by {', '.join(rules)}" if isinstance(rules, list) and rules else ""
+    mark = "  CHANGED" if reply.get("changed") else ""
+    problems = reply.get("problems")
+    why = f"  ({'; '.join(map(str, problems))})" if isinstance(problems, list) else ""
+    return plain(f"{reply['effect']:5}  {reply['reason']}{by}{why}{mark}")

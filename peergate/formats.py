@@ -1,0 +1,34 @@
+"""The words that `--format` and `--fail-on` take."""
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """For people, or for programs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """What `policy check` writes."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class PolicyTestFormat(StrEnum):
+    """What `policy test` writes."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    GITHUB = "github"
+
+
+class FailOn(StrEnum):
+    """What makes `policy replay` answer "no"."""
+
+    CHANGED = "changed"

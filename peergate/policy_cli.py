@@ -1,0 +1,147 @@
+"""`peergate policy …`: how these commands are called."""
+
+from typing import Annotated
+
+import typer
+
+from peergate.exit_code import ExitCode
+from peergate.formats import CheckFormat, FailOn, Format, PolicyTestFormat
+from peergate.help import help_without_command
+
+policy_app = typer.Typer(
+    help="Write, check, test and explain policies.", callback=help_without_command, invoke_without_command=True
+)
+
+Policy = Annotated[
+    str, typer.Argument(metavar="POLICY", help="A policy file, or a folder of them.", show_default=False)
+]
+Texts = list[str] | None
+
+
+@policy_app.command()
+def check(
+    policy: Policy,
+    form: Annotated[CheckFormat, typer.Option("--format", help="How to write the result.")] = CheckFormat.TEXT,
+) -> ExitCode:
+    """Say everything that is wrong with a policy, as file:line:column: code: message.
+
+    Exit code: 0 if it would be loaded, 1 if it has problems.
+    """
+    from peergate.commands import check as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.check(policy, form)
+
+
+@policy_app.command("test")
+def run_tests(
+    policy: Policy,
+    form: Annotated[
+        PolicyTestFormat, typer.Option("--format", help="How to write the result.")
+    ] = PolicyTestFormat.TEXT,
+) -> ExitCode:
+    """Run the *.test.yaml beside a policy, and say which rules no test reached.
+
+    Exit code: 0 if every request was decided as expected, else 1.
+    """
+    from peergate.commands import test as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.test(policy, form)
+
+
+@policy_app.command()
+def explain(
+    policy: Policy,
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST …", show_default=False)],
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://host/path", show_default=False)],
+    cert: Annotated[
+        str | None, typer.Option("--cert", metavar="FILE", help="The caller's certificate, PEM, leaf first.")
+    ] = None,
+    uri: Annotated[Texts, typer.Option(help="A URI SAN. This and the following assert a caller.")] = None,
+    dns: Annotated[Texts, typer.Option(help="A DNS SAN.")] = None,
+    email: Annotated[Texts, typer.Option(help="An email SAN.")] = None,
+    ip_san: Annotated[Texts, typer.Option(help="An IP address SAN.")] = None,
+    subject: Annotated[str | None, typer.Option(help="The subject, RFC 4514.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="The issuer, RFC 4514.")] = None,
+    serial: Annotated[str | None, typer.Option(help="The serial number, hex.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="sha256: and the hex digest of the certificate.")] = None,
+    pin: Annotated[str | None, typer.Option(help="sha256: and the base64 digest of the public key.")] = None,
+    trust: Annotated[Texts, typer.Option(help="A trust entry that vouches for the asserted caller.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="IP", help="The address of the connection.")] = None,
+    sni: Annotated[str | None, typer.Option(help='The TLS server name; "" if none was sent.')] = None,
+    header: Annotated[Texts, typer.Option(metavar="NAME:VALUE", help="A header of the request.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339, such as 2026-12-01T00:00:00Z.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write the answer.")] = Format.TEXT,
+) -> ExitCode:
+    """Say what a policy decides on one request, and why.
+
+    Without --cert and without any asserted name, the caller presents no certificate.
+    What is left out (an address, a server name) is unknown.
+    Exit code: 0 if the request is allowed, 1 if it is denied.
+    """
+    from peergate.commands import explain as command  # noqa: PLC0415 - each command loads only what it needs
+    from policies.authoring.claim import Claim  # noqa: PLC0415 - as above
+
+    claim = Claim(
+        uri=tuple(uri or ()),
+        dns=tuple(dns or ()),
+        email=tuple(email or ()),
+        ip_san=tuple(ip_san or ()),
+        subject=_given(subject),
+        issuer=_given(issuer),
+        serial=_given(serial),
+        fingerprint=_given(fingerprint),
+        pins=_given(pin),
+        trust=tuple(trust) if trust else None,
+    )
+    question = command.Question(
+        method=method,
+        url=url,
+        certificate=cert,
+        claim=claim,
+        headers=tuple(header or ()),
+        source=source,
+        sni=sni,
+        at=at,
+    )
+    return command.explain(policy, question, form)
+
+
+@policy_app.command()
+def replay(
+    policy: Policy,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON lines; - reads standard input.", show_default=False)
+    ],
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option("--fail-on", help="Exit 1 if a line carried another effect than it is given now."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write the answers.")] = Format.JSON,
+) -> ExitCode:
+    """Judge requests or decision records again: JSON lines in, JSON lines out, in order.
+
+    A line that cannot be read is answered with request_malformed.
+    Exit code: 0, or with --fail-on changed 1 if an effect differs from the one on its line.
+    """
+    from peergate.commands import replay as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.replay(policy, file, form, fail_on_changed=fail_on is not None)
+
+
+@policy_app.command()
+def schema(
+    tests: Annotated[bool, typer.Option("--tests", help="The schema of *.test.yaml files instead.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="Indented, or on one line.")] = Format.TEXT,
+) -> ExitCode:
+    """Print the JSON Schema of policy files, for completion and hover texts in an editor.
+
+    Save it beside the policy as peergate.schema.json. The first line of a policy names it:
+    # yaml-language-server: $schema=./peergate.schema.json
+    """
+    from peergate.commands import schema as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.schema(form, tests=tests)
+
+
+def _given(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)

@@ -1,0 +1,20 @@
+"""How much of what authors and replayed traffic hand over is read before it is refused."""
+
+#: Bytes of one replayed line: a chain of nine certificates as PEM and 64 KiB of headers are about 300 KiB.
+MAX_LINE_BYTES = 1024 * 1024
+#: Characters of a number on a replayed line; a time in nanoseconds has 19.
+MAX_LINE_NUMBER_CHARS = 40
+#: Headers of one replayed request and their values; Envoy's default is 100 headers.
+MAX_LINE_HEADERS = 256
+#: Seconds since the epoch from which on a time is refused (the year 9999): calendars end there.
+MAX_TIME = 253_370_764_800
+#: Certificates that a replay remembers in parsed form.
+MAX_REMEMBERED_CERTIFICATES = 4096
+#: Values of one field of an asserted identity: as many as a certificate may have SANs.
+MAX_CLAIM_VALUES = 64
+#: Characters of one value of an asserted identity: as many as a name (RFC 4514) may have.
+MAX_CLAIM_CHARS = 4096
+#: Requests of one file of policy tests: callers times requests, of all tests.
+MAX_TEST_CASES = 100_000
+#: Characters of one `expect`.
+MAX_EXPECTATION_CHARS = 4096

@@ -1,0 +1,134 @@
+"""`policy explain` answers one question, in words or as JSON."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pki.authority import Authority
+from tests.peergate.commands import LIBRARY, STARTER, WEB, Peergate
+
+ORDERS = "https://orders.prod.svc/v1/orders"
+
+
+def test_an_allowed_request_is_0_and_names_the_rule(peergate: Peergate) -> None:
+    ended = peergate("policy", "explain", STARTER, "--uri", WEB, "GET", f"{ORDERS}/%41?x=1")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[0] == "Allowed by rule callers-read-orders."
+    assert "path        /v1/orders/A\n" in ended.out
+    assert "asserted: certificate checks are skipped" in ended.out
+
+
+def test_a_denied_request_is_1_and_says_why(peergate: Peergate) -> None:
+    ended = peergate("policy", "explain", STARTER, "--uri", WEB, "DELETE", ORDERS)
+    assert ended.code == 1
+    assert ended.out.splitlines()[0] == "Denied: no rule allows web to DELETE orders.prod.svc/v1/orders."
+
+
+def test_without_any_name_the_caller_has_no_certificate(peergate: Peergate) -> None:
+    ended = peergate("policy", "explain", STARTER, "GET", ORDERS)
+    assert ended.code == 1
+    assert "caller      no certificate\n" in ended.out
+
+
+def test_no_line_ends_in_blanks_and_none_is_wider_than_the_terminal(
+    peergate: Peergate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    arguments = ["--trust", "people", "--email", "linus@ops.acme.example", "--subject", "CN=L,OU=On-Call"]
+    at = ["--source", "10.99.0.3", "--at", "2026-03-05T10:00:00Z"]
+    path = str(LIBRARY / "break-glass")
+    out = peergate("policy", "explain", path, *arguments, *at, "GET", "https://orders.prod.svc/v1/orders/1").out
+    assert [line for line in out.splitlines() if line != line.rstrip() or len(line) > 80] == []
+    assert "shadow      with shadow rules enforced: denied by rule on-call-needs-approval\n" in out
+
+
+def test_json_has_verdict_decision_and_matched_rules(peergate: Peergate) -> None:
+    ended = peergate("policy", "explain", STARTER, "--uri", WEB, "--format", "json", "GET", ORDERS)
+    answer = json.loads(ended.out)
+    assert (answer["effect"], answer["reason"], answer["rules"]) == (
+        "allow",
+        "allowed_by_rule",
+        ["callers-read-orders"],
+    )
+    assert (answer["host"], answer["path"], answer["checks"]) == ("orders.prod.svc", "/v1/orders", "skipped")
+    assert answer["matched"][0]["description"] == "Both services read orders."
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A policy whose CA is ours."""
+    now = datetime.now(UTC)
+    mesh = Authority.root("own root", now=now)
+    issuing = mesh.intermediate("own issuing")
+    (tmp_path / "root.pem").write_bytes(mesh.pem)
+    (tmp_path / "leaf.pem").write_bytes(issuing.issue(uri=[WEB]).chain_pem)
+    (tmp_path / "alone.pem").write_bytes(issuing.issue(uri=[WEB]).pem)
+    (tmp_path / "policy.yaml").write_text(
+        """version: 1
+trust: {mesh: {anchors: [root.pem], spiffe_trust_domain: acme.internal}}
+rules:
+  - {id: web, allow: {uri: "spiffe://acme.internal/ns/prod/sa/web"}, to: {paths: [/a], headers: {x-env: [prod]}}}
+"""
+    )
+    return tmp_path
+
+
+def test_a_certificate_is_judged_with_its_chain(peergate: Peergate, own: Path) -> None:
+    arguments = ("--header", "X-Env: prod", "GET", "https://h/a")
+    ended = peergate("policy", "explain", str(own), "--cert", str(own / "leaf.pem"), *arguments)
+    assert ended.code == 0
+    assert f"caller      uri {WEB}\n" in ended.out
+    assert "asserted" not in ended.out
+
+
+def test_a_certificate_without_its_chain_is_untrusted(peergate: Peergate, own: Path) -> None:
+    ended = peergate("policy", "explain", str(own), "--cert", str(own / "alone.pem"), "GET", "https://h/a")
+    assert ended.code == 1
+    assert "deny, certificate_untrusted" in ended.out
+
+
+def test_time_is_a_parameter(peergate: Peergate, own: Path) -> None:
+    arguments = ("--cert", str(own / "leaf.pem"), "--at", "2040-01-01T00:00:00Z")
+    ended = peergate("policy", "explain", str(own), *arguments, "GET", "https://h/a")
+    assert "Denied: the certificate has expired" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["GET", "/v1/orders"], "'/v1/orders' has no host; write https://host/path"),
+        (["GET", "orders.prod.svc"], "is neither https://host/path nor /path"),
+        (["--source", "x", "GET", ORDERS], "--source: not an IP address"),
+        (["--at", "noon", "GET", ORDERS], "--at: `noon` is not a moment"),
+        (["--uri", "spiffe://NOPE/x", "GET", ORDERS], "--uri: not a SPIFFE ID"),
+        (["--dns", "*.x", "GET", ORDERS], "--dns: a certificate with a wildcard is refused"),
+        (["--pin", "x", "GET", ORDERS], "--pin: "),
+        (["--trust", "gone", "GET", ORDERS], "--trust: the policy has no entry 'gone'; it has mesh"),
+        (["--cert", "/nowhere", "GET", ORDERS], "--cert /nowhere: No such file or directory"),
+        (["--cert", __file__, "GET", ORDERS], f"--cert {__file__}: "),
+        (["--cert", "/nowhere", "--uri", WEB, "GET", ORDERS], "use either"),
+        (["--header", "x-env", "GET", ORDERS], "--header 'x-env' is not `Name: value`"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_2_and_names_the_flag(
+    peergate: Peergate, arguments: list[str], said: str
+) -> None:
+    ended = peergate("policy", "explain", STARTER, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_policy_with_problems_answers_nothing(peergate: Peergate, own: Path) -> None:
+    (own / "policy.yaml").write_text("version: 1\nrules: []\n")
+    ended = peergate("policy", "explain", str(own), "GET", "https://h/a")
+    assert (ended.code, ended.out) == (1, "")
+    assert "value_empty" in ended.err
+
+
+def test_a_hostile_path_is_printed_as_text(peergate: Peergate) -> None:
+    out = peergate("policy", "explain", STARTER, "GET", "https://orders.prod.svc/\x1b[2J[red]").out
+    assert "\x1b" not in out
+    assert "/\\x1b[2J[red]" in out
