@@ -54,6 +54,9 @@ class Code(StrEnum):
     SETTING_REPEATED = "setting_repeated", "A top-level setting in more than one file."
     NO_RULE = "no_rule", "A policy without any rule would deny everything."
     NO_POLICY_FILE = "no_policy_file", "A folder without any policy file."
+    FILE_UNEXPECTED = "file_unexpected", "A file that looks as if it belonged to the policy, but is not read."
+    TOO_MANY_FILES = "too_many_files", "A folder with more files than a policy has."
+    INTERNAL_ERROR = "internal_error", "A bug of peergate: the policy could not be compiled."
     FILE_UNREADABLE = "file_unreadable", "A file that the policy names cannot be read."
     VALUE_INVALID = "value_invalid", "A value that is not one of the words, numbers or dates that belong there."
 

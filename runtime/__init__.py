@@ -1,0 +1,1 @@
+"""What every peergate process shares: configuration, policy reload, judge, decision log, metrics, ops, workers."""

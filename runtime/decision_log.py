@@ -1,0 +1,166 @@
+"""The decision log: every decision leaves one line, or its loss is counted (law 10).
+
+A request only appends to a queue in memory. A thread turns what is queued into JSON and writes it; what the queue
+cannot take, and what the sink refuses, is counted by cause and said in the service log.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from threading import Event, Thread
+from time import sleep
+from typing import NamedTuple
+
+from policies.engine.decision import Decision
+from policies.engine.policy_set import PolicySet
+from policies.engine.record import RecordLines
+from policies.engine.request import Request
+from runtime.complaint import Complaint
+from runtime.errors import ConfigurationError
+from runtime.limits import (
+    BATCH_SECONDS,
+    ENCODE_AT_ONCE,
+    ENCODE_REST_SECONDS,
+    LOG_CLOSE_SECONDS,
+    MAX_BATCH_RECORDS,
+    MAX_QUEUED_RECORDS,
+)
+from runtime.log_sink import FileSink, LogSink, StandardOutput
+from runtime.metrics import LossCause, Metrics
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("decision_log")
+
+
+class Entry(NamedTuple):
+    """What a record is made of. `time`: epoch seconds; `latency`: seconds."""
+
+    decision: Decision
+    request: Request | None
+    decision_id: str
+    enforcement: str
+    time: float
+    latency: float
+    policy: PolicySet | None
+    trace_id: str | None
+
+
+class DecisionLog:
+    """A bounded queue and the thread that empties it into a sink."""
+
+    def __init__(self, sink: LogSink, metrics: Metrics, *, queue_limit: int = MAX_QUEUED_RECORDS) -> None:
+        self._sink = sink
+        self._metrics = metrics
+        self._queue: deque[Entry] = deque()
+        self._lines = RecordLines()
+        self._queue_limit = queue_limit
+        self._told = False
+        self._wake = Event()
+        self._closing = Event()
+        self._reopen = False
+        self._complaints = {cause: Complaint() for cause in LossCause}
+        self._thread = Thread(target=self._run, name="decision-log", daemon=True)
+        self._thread.start()
+
+    def append(self, entry: Entry) -> None:
+        """Queue one record. Never waits and never raises."""
+        queue = self._queue
+        if len(queue) >= self._queue_limit or self._closing.is_set():
+            self._lose(1, LossCause.CLOSED if self._closing.is_set() else LossCause.QUEUE_FULL)
+            return
+        queue.append(entry)
+        # INVARIANT: the writer clears `_told` before it empties the queue, so an entry is seen or tells it again.
+        if not self._told:
+            self._told = True
+            self._wake.set()
+
+    @property
+    def queued(self) -> int:
+        """How many records wait to be written."""
+        return len(self._queue)
+
+    def reopen(self) -> None:
+        """Open the file anew before the next write: after logrotate, on SIGHUP."""
+        self._reopen = True
+
+    def close(self, seconds: float = LOG_CLOSE_SECONDS) -> None:
+        """Write what is queued, for at most `seconds`; the rest is counted as lost."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(seconds)
+        left = len(self._queue)
+        if left:
+            self._queue.clear()
+            self._lose(left, LossCause.CLOSED)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self._closing.wait(BATCH_SECONDS)
+            self._told = False
+            self._empty_queue()
+        self._empty_queue()
+        self._sink.close()
+
+    def _empty_queue(self) -> None:
+        while lines := list(self._encoded(MAX_BATCH_RECORDS)):
+            try:
+                if self._reopen:
+                    self._reopen = False
+                    self._sink.reopen()
+                arrived = self._sink.write(lines)
+            except OSError as error:
+                self._lose(len(lines), LossCause.SINK_FAILED, error)
+                continue
+            self._metrics.records_written.inc(arrived)
+            if arrived < len(lines):
+                self._lose(len(lines) - arrived, LossCause.SINK_FAILED)
+
+    def _encoded(self, limit: int) -> Iterator[bytes]:
+        for count in range(1, limit + 1):
+            try:
+                entry = self._queue.popleft()
+            except IndexError:
+                return
+            try:
+                line = self._line(entry)
+            except Exception as error:  # noqa: BLE001 - a record that cannot be written must not end the log
+                self._lose(1, LossCause.UNWRITABLE, error)
+                continue
+            yield line.encode() + b"\n"
+            if count % ENCODE_AT_ONCE == 0:
+                sleep(ENCODE_REST_SECONDS)
+
+    def _line(self, entry: Entry) -> str:
+        return self._lines.line(
+            entry.decision,
+            entry.request,
+            decision_id=entry.decision_id,
+            enforcement=entry.enforcement,
+            time=entry.time,
+            latency=entry.latency,
+            labels={} if entry.policy is None else entry.policy.labels(entry.decision.rules),
+            trace_id=entry.trace_id,
+        )
+
+    def _lose(self, records: int, cause: LossCause, error: Exception | None = None) -> None:
+        self._metrics.records_lost[cause].inc(records)
+        if times := self._complaints[cause].due():
+            facts = {"cause": cause.value, "records": records, "times": times, "error": str(error or "")}
+            _LOGGER.error("decision records lost", extra={"facts": facts})
+
+
+def decision_log_from_text(text: str, metrics: Metrics, *, lock_path: str | None = None) -> DecisionLog | None:
+    """The log that `--decision-log` names: a file, `-` for standard output, None for `off`.
+
+    `lock_path`: a file that all processes lock which write to the same place. Raises ConfigurationError.
+    """
+    if text == "off":
+        return None
+    if not text or "\0" in text:
+        raise ConfigurationError("the decision log is a file name, - for standard output, or off")
+    try:
+        sink: LogSink = StandardOutput(lock_path) if text == "-" else FileSink(text, lock_path)
+    except OSError as error:
+        raise ConfigurationError(f"the decision log {text} cannot be opened: {error.strerror or error}") from error
+    return DecisionLog(sink, metrics)

@@ -1,0 +1,151 @@
+"""The one place where every adapter gets its verdict.
+
+Law 2: no error permits; whatever `evaluate` raises is a denial. Law 4: without a policy everything is denied. Law 5:
+the policy that is passed in is the only one that is asked. Law 10: every verdict is counted and recorded.
+"""
+
+from dataclasses import dataclass
+from time import perf_counter, time
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from policies.engine.decision import Decision
+from policies.engine.evaluate import evaluate
+from policies.engine.policy_set import PolicySet
+from policies.engine.record import Enforcement
+from policies.engine.request import Request
+from policies.reason import Effect, Reason
+from runtime.complaint import Complaint
+from runtime.decision_ids import next_decision_id
+from runtime.decision_log import DecisionLog, Entry
+from runtime.metrics import Metrics
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("judge")
+
+
+class CurrentPolicy(Protocol):
+    """Whatever holds the policy in force; `LivePolicy` does."""
+
+    @property
+    def current(self) -> PolicySet | None:
+        """The policy in force, None if there has never been a good one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPolicy:
+    """A policy that never changes."""
+
+    current: PolicySet | None
+
+
+class Judgement(NamedTuple):
+    """A verdict with its name. `permitted`: whether the request may pass: allowed, or anything under `--observe`."""
+
+    decision: Decision
+    decision_id: str
+    permitted: bool
+
+
+class Judge:
+    """Decides, counts and records. One for each enforcement point of a process; used by many threads."""
+
+    def __init__(
+        self,
+        live: CurrentPolicy,
+        metrics: Metrics,
+        log: DecisionLog | None,
+        enforcement: Enforcement,
+        *,
+        observe: bool = False,
+    ) -> None:
+        self._live = live
+        self._log = log
+        self._enforcement = enforcement
+        self._observe = observe
+        self._counters = metrics.decision_counters(enforcement)
+        self._observe_latency = metrics.decision_latency(enforcement).observe
+        self._complaint = Complaint()
+
+    @property
+    def policy(self) -> PolicySet | None:
+        """The policy in force; read it once for each request and hand it to `decide`."""
+        return self._live.current
+
+    def decide(
+        self, policy: PolicySet | None, request: Request, *, started: float | None = None, trace_id: str | None = None
+    ) -> Judgement:
+        """The verdict of `policy` on `request`. Never raises.
+
+        `started`: `time.perf_counter()` at receipt, for the latency; default: now. `trace_id`: of the caller's trace.
+        """
+        began = perf_counter() if started is None else started
+        if policy is None:
+            decision = _denial(Reason.POLICY_UNAVAILABLE, "", "no policy has ever been loaded")
+        else:
+            try:
+                decision = evaluate(policy, request)
+            except Exception as error:  # noqa: BLE001 - no error permits
+                decision = self._internal_error(policy, error)
+        return self._judgement(decision, request, policy, request.time, began, trace_id)
+
+    def refuse(
+        self,
+        problem: str,
+        *,
+        reason: Reason = Reason.REQUEST_MALFORMED,
+        started: float | None = None,
+        trace_id: str | None = None,
+    ) -> Judgement:
+        """The verdict on a request that could not even be read: a denial for `reason`, `problem` says why."""
+        began = perf_counter() if started is None else started
+        policy = self._live.current
+        if policy is None:
+            decision = _denial(Reason.POLICY_UNAVAILABLE, "", problem)
+        else:
+            # A refusal never allows, whatever reason it is called with.
+            decision = _denial(reason, policy.generation, problem)
+        return self._judgement(decision, None, policy, time(), began, trace_id)
+
+    def _judgement(
+        self,
+        decision: Decision,
+        request: Request | None,
+        policy: PolicySet | None,
+        moment: float,
+        began: float,
+        trace_id: str | None,
+    ) -> Judgement:
+        decision_id = next_decision_id()
+        latency = perf_counter() - began
+        self._counters[decision.reason].inc()
+        self._observe_latency(latency)
+        if self._log is not None:
+            entry = Entry(decision, request, decision_id, self._enforcement, moment, latency, policy, trace_id)
+            self._log.append(entry)
+        return Judgement(decision, decision_id, self._observe or decision.effect is Effect.ALLOW)
+
+    def _internal_error(self, policy: PolicySet, error: Exception) -> Decision:
+        if times := self._complaint.due():
+            _LOGGER.error("deciding failed, the request is denied", exc_info=error, extra={"facts": {"times": times}})
+        return _denial(Reason.INTERNAL_ERROR, policy.generation, f"{type(error).__name__} while deciding")
+
+
+def _denial(reason: Reason, generation: str, problem: str) -> Decision:
+    return Decision(
+        effect=Effect.DENY,
+        reason=reason,
+        rules=(),
+        identities=(),
+        trust=(),
+        captures=_NOTHING,
+        headers=(),
+        unknown=(),
+        problems=(problem,),
+        shadow=None,
+        generation=generation,
+    )
+
+
+_NOTHING: MappingProxyType[str, str] = MappingProxyType({})

@@ -1,0 +1,70 @@
+"""How much a process reads, holds and waits for. Every limit is a number with its unit and the reason for it."""
+
+#: Bytes of one policy file (law 3).
+MAX_POLICY_FILE_BYTES = 8 * 1024 * 1024
+#: Policy files in one folder.
+MAX_POLICY_FILES = 1000
+#: Files that one folder which a policy names (a folder of CRLs) may hold.
+MAX_FOLDER_FILES = 4096
+#: Folders that are watched for one policy; what lies beyond is still seen by the sweep.
+MAX_WATCHED_FOLDERS = 64
+
+#: Seconds for which a policy must lie still before it is read again (DESIGN §2, Files).
+SETTLE_SECONDS = 0.2
+#: Seconds between two looks at every file of a policy, for file systems that send no events.
+SWEEP_SECONDS = 1.0
+#: Seconds of unceasing change after which the log and the health detail say that the policy never lies still.
+UNSETTLED_SECONDS = 10.0
+#: Seconds for which another thread may hold the interpreter while a policy is compiled; CPython's default is 0.005.
+LOAD_SWITCH_SECONDS = 0.0002
+#: Objects that may stay frozen without use before a full collection is worth its pause; about 50 MB.
+MAX_FROZEN_GARBAGE = 500_000
+#: Seconds after a new policy is in force in which requests let go of the old one.
+SET_ASIDE_SECONDS = 0.3
+#: Problems of a failed reload that health detail and log show; `policy check` shows all.
+MAX_SHOWN_PROBLEMS = 20
+
+#: Decision records that wait for the writer. At 10 000 decisions a second this is 1.6 s, and about 30 MB.
+MAX_QUEUED_RECORDS = 16_384
+#: Records written at once.
+MAX_BATCH_RECORDS = 512
+#: Seconds for which the writer lets records gather before it writes them.
+BATCH_SECONDS = 0.02
+#: Records encoded in one go, and seconds of rest after them: the writer never holds the interpreter for long.
+ENCODE_AT_ONCE = 16
+ENCODE_REST_SECONDS = 5e-5
+#: Seconds for which closing waits for the records that are still queued.
+LOG_CLOSE_SECONDS = 5.0
+#: Seconds between two lines in the log about the same trouble.
+COMPLAINT_SECONDS = 10.0
+
+#: Bytes of a Unix socket's path, without the closing zero (unix(7)).
+MAX_SOCKET_PATH_BYTES = 107
+#: Connections that wait in a listener's backlog; the kernel caps it at net.core.somaxconn.
+LISTEN_BACKLOG = 2048
+#: Seconds that a drain may be told to take at most.
+MAX_DRAIN_SECONDS = 3600
+#: Bytes of the configuration file.
+MAX_CONFIGURATION_BYTES = 1024 * 1024
+
+#: Connections to the ops listener at one time; beyond it is answered with 503.
+MAX_OPS_CONNECTIONS = 256
+#: Whole seconds for which stopping waits for an answer that is being sent.
+OPS_STOP_SECONDS = 1
+
+#: Worker processes of one service.
+MAX_WORKERS = 256
+#: Seconds between two reports of a worker, and without one after which it counts as silent (not ready).
+REPORT_SECONDS = 1.0
+SILENT_SECONDS = 5.0
+#: Seconds before a dead worker is started again: doubled for each that died young, up to the second number.
+RESTART_SECONDS = 0.1
+MAX_RESTART_SECONDS = 5.0
+#: Seconds after which a worker no longer counts as one that died young.
+WORKER_PROVEN_SECONDS = 30.0
+#: Seconds beyond the drain after which a process that has not ended is ended hard.
+END_GRACE_SECONDS = 3.0
+
+#: Header names, and sets of header names, whose treatment is remembered (`runtime.identity_headers`).
+MAX_REMEMBERED_HEADER_NAMES = 4096
+MAX_REMEMBERED_HEADER_SETS = 1024

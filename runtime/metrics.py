@@ -1,0 +1,79 @@
+"""What a process counts. Children of labels are resolved once: a decision pays for additions, not for look-ups.
+
+With several workers each counts into the folder of PROMETHEUS_MULTIPROC_DIR, and the supervisor sums it: the variable
+must be set before prometheus-client is imported. What is a state and no count travels in the workers' reports instead
+(`runtime.status_metrics`).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+
+from policies.reason import Effect, Reason
+
+#: Seconds. A decision takes microseconds; what takes longer waited for the interpreter or saw a certificate first.
+_LATENCY_BUCKETS = (5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 5e-2, 0.25, 1.0)
+
+
+class LossCause(StrEnum):
+    """Why a decision record was not written."""
+
+    QUEUE_FULL = "queue_full"
+    SINK_FAILED = "sink_failed"
+    UNWRITABLE = "unwritable"
+    CLOSED = "closed"
+
+
+class Metrics:
+    """The counters of one process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "peergate_decisions",
+            "Decisions, by what was decided and why.",
+            ["effect", "reason", "enforcement"],
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "peergate_decision_latency_seconds",
+            "Time from receipt of the request's facts to the decision.",
+            ["enforcement"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        loads = Counter(
+            "peergate_policy_loads",
+            "Readings of the policy that ended in a new generation (success) or in problems (failure).",
+            ["result"],
+            registry=self.registry,
+        )
+        self.policy_loaded = loads.labels("success")
+        self.policy_refused = loads.labels("failure")
+        self.records_written = Counter(
+            "peergate_decision_log_written", "Decision records that reached the log.", registry=self.registry
+        )
+        lost = Counter(
+            "peergate_decision_log_lost",
+            "Decision records that did not reach the log, by cause.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.records_lost: Mapping[LossCause, Counter] = {cause: lost.labels(cause.value) for cause in LossCause}
+
+    def decision_counters(self, enforcement: str) -> Mapping[Reason, Counter]:
+        """The counter of each reason; the reason tells the effect."""
+        return {
+            reason: self._decisions.labels(effect_of(reason).value, reason.value, str(enforcement)) for reason in Reason
+        }
+
+    def decision_latency(self, enforcement: str) -> Histogram:
+        """The histogram that decisions of this enforcement point are observed in, seconds."""
+        return self._latency.labels(str(enforcement))
+
+
+def effect_of(reason: Reason) -> Effect:
+    """What a decision for this reason does."""
+    return Effect.ALLOW if reason is Reason.ALLOWED_BY_RULE else Effect.DENY

@@ -1,0 +1,232 @@
+"""A policy on disk: a file, or one level of a folder. DESIGN §2, Files.
+
+Paths stay the text that the user gave: problems name files by it. What is read is remembered by its SHA-256, so that a
+load can be repeated when anything changed while it was reading, and so that a watcher knows every file that a policy
+depends on, also those outside its folder.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from posixpath import abspath, dirname, isdir, isfile, join, realpath, splitext
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from policies.language.codes import Code
+from policies.language.problem import Position, Problem
+from policies.peer.limits import MAX_CRL_BYTES
+from runtime.files import list_plain_files, read_regular_file
+from runtime.limits import MAX_FOLDER_FILES, MAX_POLICY_FILE_BYTES, MAX_POLICY_FILES, MAX_WATCHED_FOLDERS
+
+_POLICY_ENDINGS = (".yaml", ".yml")
+_TEST_ENDINGS = (".test.yaml", ".test.yml")
+#: The schema that an editor uses lies beside the policy (`$schema=./peergate.schema.json`).
+_SCHEMA_ENDING = ".schema.json"
+
+#: What was found at a path: SHA-256 of the content, the names in a folder, or an errno.
+_Found = bytes | tuple[str, ...] | int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySource:
+    """A policy by the path that the user gave. Nothing is read until `reading()`."""
+
+    path: str
+
+    def reading(self) -> "PolicyReading":
+        """Read the policy files now."""
+        return PolicyReading(self.path)
+
+    def test_files(self) -> Mapping[str, bytes]:
+        """The policy tests: `*.test.yaml` of the folder, or the one beside the file. Raises OSError."""
+        if isdir(self.path):
+            names = list_plain_files(self.path, MAX_FOLDER_FILES) or ()
+            paths = [join(self.path, name) for name in names if name.endswith(_TEST_ENDINGS)]
+        else:
+            stem, ending = splitext(self.path)
+            paths = [path for path in [f"{stem}.test{ending}"] if isfile(path)]
+        return {path: read_regular_file(path, MAX_POLICY_FILE_BYTES) for path in paths}
+
+
+class PolicyReading:
+    """One reading of a policy: its files, and (as `Surroundings`) whatever else they name.
+
+    - `files`: policy file, named as problems name it -> content.
+    - `problems`: what is wrong with the files as files.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._found: dict[str, _Found] = {}
+        self._unlisted: dict[str, OSError] = {}
+        self._problems: list[Problem] = []
+        self.files: Mapping[str, bytes]
+        self._policy_names = _policy_names(path)
+        if self._policy_names is None:
+            self._base = dirname(path)
+            self.files = self._read_policy_files([path])
+        else:
+            self._base = path
+            self.files = self._folder_files(self._policy_names)
+        if not self.files and not self._problems:
+            self._problem(path, Code.NO_POLICY_FILE, "no policy file", "put a *.yaml file there, or name another path")
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the files as files, sorted."""
+        return tuple(sorted(self._problems))
+
+    def read(self, path: str) -> bytes:
+        """A file that the policy names, relative to the policy's folder; at most 64 MiB. Raises OSError."""
+        place = join(self._base, path)
+        try:
+            if place in self._unlisted:
+                raise self._unlisted[place]
+            content = read_regular_file(place, MAX_CRL_BYTES)
+        except OSError as error:
+            self._found[place] = _errno(error)
+            raise
+        self._found[place] = hashlib.sha256(content).digest()
+        return content
+
+    def folder(self, path: str) -> tuple[str, ...] | None:
+        """The sorted plain file names in a folder that the policy names; None if it is no folder.
+
+        None too for a folder that cannot be listed: reading it as a file then says why.
+        """
+        place = join(self._base, path)
+        try:
+            names = list_plain_files(place, MAX_FOLDER_FILES)
+        except OSError as error:
+            self._unlisted[place] = error
+            return None
+        if names is not None:
+            self._found[place] = names
+        return names
+
+    def timezone(self, name: str) -> tzinfo:
+        """An IANA time zone. Raises KeyError if the system's data has none of that name."""
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise KeyError(name) from error
+
+    def is_current(self) -> bool:
+        """Whether all that was found would be found again now, byte for byte."""
+        same_files = _policy_names(self.path) == self._policy_names
+        return same_files and all(_find(place) == was for place, was in self._found.items())
+
+    def signature(self) -> tuple[object, ...]:
+        """What `stat` says of everything that was found: cheap, and different after every change."""
+        return _policy_names(self.path), *(_stat(place, was) for place, was in self._found.items())
+
+    def watched_folders(self) -> tuple[str, ...]:
+        """The existing folders whose events tell of a change: of each file, and of what a symbolic link leads to."""
+        folders = dict.fromkeys(folder for folder in (dirname(abspath(self.path)), self._base) if isdir(folder))
+        for place, was in self._found.items():
+            here = place if isinstance(was, tuple) else dirname(place) or "."
+            folders.update(dict.fromkeys(folder for folder in (here, _behind(place)) if isdir(folder)))
+        return tuple(folders)[:MAX_WATCHED_FOLDERS]
+
+    def _folder_files(self, names: tuple[str, ...] | int) -> Mapping[str, bytes]:
+        if isinstance(names, int):
+            self._problem(self.path, Code.FILE_UNREADABLE, f"the folder cannot be listed: {os.strerror(names)}")
+            return {}
+        for name in names:
+            self._check_name(name)
+        policies = [join(self.path, name) for name in names if name.endswith(_POLICY_ENDINGS)]
+        if len(policies) > MAX_POLICY_FILES:
+            text = f"{len(policies)} policy files; at most {MAX_POLICY_FILES} are read"
+            self._problem(self.path, Code.TOO_MANY_FILES, text)
+            return {}
+        return self._read_policy_files(policies)
+
+    def _check_name(self, name: str) -> None:
+        """A file that somebody may believe to be in force, but is not, is a problem."""
+        if name.endswith(_POLICY_ENDINGS):
+            return
+        if name.lower().endswith(_POLICY_ENDINGS):
+            text, hint = "not read: the ending is not lower case", "name it *.yaml"
+        else:
+            text = "not a policy file, though it looks like one"
+            hint = "name it *.yaml to put it in force, or move it out of the folder"
+        self._problem(join(self.path, name), Code.FILE_UNEXPECTED, text, hint)
+
+    def _read_policy_files(self, paths: list[str]) -> Mapping[str, bytes]:
+        files = {}
+        for path in paths:
+            try:
+                content = read_regular_file(path, MAX_POLICY_FILE_BYTES)
+            except OSError as error:
+                self._found[path] = _errno(error)
+                code = Code.FILE_TOO_LARGE if error.errno == errno.EFBIG else Code.FILE_UNREADABLE
+                self._problem(path, code, f"cannot be read: {_words(error)}")
+                continue
+            self._found[path] = hashlib.sha256(content).digest()
+            files[_shown(path)] = content
+        return files
+
+    def _problem(self, path: str, code: str, message: str, hint: str = "") -> None:
+        self._problems.append(Problem(Position(_shown(path), 0, 0), code, message, hint))
+
+
+def _policy_names(path: str) -> tuple[str, ...] | int | None:
+    """The names in a policy folder that are policy files or could be taken for some; an errno; None for no folder."""
+    try:
+        names = list_plain_files(path, MAX_FOLDER_FILES)
+    except OSError as error:
+        return _errno(error)
+    return None if names is None else tuple(name for name in names if _is_about_policy(name))
+
+
+def _is_about_policy(name: str) -> bool:
+    if name.endswith((*_TEST_ENDINGS, _SCHEMA_ENDING)):
+        return False
+    lower = name.lower()
+    return lower.endswith((*_POLICY_ENDINGS, ".json")) or any(f"{ending}." in lower for ending in _POLICY_ENDINGS)
+
+
+def _find(place: str) -> _Found:
+    try:
+        names = list_plain_files(place, MAX_FOLDER_FILES)
+        if names is not None:
+            return names
+        return hashlib.sha256(read_regular_file(place, MAX_CRL_BYTES)).digest()
+    except OSError as error:
+        return _errno(error)
+
+
+def _stat(place: str, was: _Found) -> object:
+    """A file that could not be read is tried again, as an error of the system may pass without any change to it."""
+    if isinstance(was, int):
+        return _find(place)
+    try:
+        found = Path(place).stat()
+        names = list_plain_files(place, MAX_FOLDER_FILES) if isinstance(was, tuple) else None
+    except OSError as error:
+        return _errno(error)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, names
+
+
+def _behind(place: str) -> str:
+    """The folder of the file that the symbolic links of `place` lead to."""
+    try:
+        return dirname(realpath(place))
+    except ValueError:  # a name that the system cannot have
+        return ""
+
+
+def _errno(error: OSError) -> int:
+    return error.errno or errno.EIO
+
+
+def _words(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _shown(path: str) -> str:
+    """A path as text that every terminal and log can take."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,126 @@
+"""One serving process: the policy, what a judge needs, and an adapter's listeners, put together.
+
+Its end is a drain: not ready, no new connections, what is in flight is finished within a bound, the decision log is
+flushed.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from policies.engine.record import Enforcement
+from runtime.configuration import ServeConfiguration
+from runtime.decision_log import DecisionLog, decision_log_from_text
+from runtime.ending import hard_end_after
+from runtime.judge import Judge
+from runtime.limits import END_GRACE_SECONDS, LOG_CLOSE_SECONDS
+from runtime.live_policy import LivePolicy
+from runtime.metrics import Metrics
+from runtime.policy_source import PolicySource
+from runtime.process_status import FrontReport, ProcessStatus
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("service")
+
+
+class Front(Protocol):
+    """The listeners of an adapter in one process."""
+
+    def start(self) -> None:
+        """Open the listeners and serve in threads of its own; returns when it accepts. Raises ConfigurationError."""
+        ...
+
+    def stop(self, seconds: float) -> None:
+        """Accept nothing more, finish what is in flight within `seconds`, close."""
+        ...
+
+    def report(self) -> FrontReport:
+        """What the health detail says of it. Called in any thread, also before `start`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an adapter finds in its process. `share_port`: other workers listen on the same port (SO_REUSEPORT)."""
+
+    live: LivePolicy
+    metrics: Metrics
+    log: DecisionLog | None
+    observe: bool
+    share_port: bool
+
+    def judge(self, enforcement: Enforcement) -> Judge:
+        """The judge of one enforcement point."""
+        return Judge(self.live, self.metrics, self.log, enforcement, observe=self.observe)
+
+
+#: Builds an adapter's listeners. For several workers it must be picklable: a module-level function, or a `partial` of
+#: one over plain values.
+FrontFactory = Callable[[Serving], Front]
+
+
+class ServingProcess:
+    """Everything that one process serves with."""
+
+    def __init__(
+        self,
+        configuration: ServeConfiguration,
+        factory: FrontFactory,
+        *,
+        share_port: bool = False,
+        lock_path: str | None = None,
+    ) -> None:
+        """Open the decision log and build the adapter; nothing listens yet. Raises ConfigurationError."""
+        self._configuration = configuration
+        self.metrics = Metrics()
+        self.live = LivePolicy(PolicySource(configuration.policy), self.metrics)
+        self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)
+        self._front = factory(Serving(self.live, self.metrics, self._log, configuration.observe, share_port))
+        self._listening = False
+        self._draining = False
+
+    def start(self) -> None:
+        """Load the policy, then listen. Raises ConfigurationError; a bad policy is none (law 4)."""
+        if self._configuration.observe:
+            _LOGGER.warning("--observe: every request is permitted, whatever is decided")
+        self.live.start()
+        self._front.start()
+        self._listening = True
+        _LOGGER.info("listening", extra={"facts": {"state": self.status().state}})
+
+    def status(self) -> ProcessStatus:
+        """What this process is now."""
+        return ProcessStatus(
+            os.getpid(),
+            self.live.status.shortened(),
+            self._front.report(),
+            listening=self._listening,
+            draining=self._draining,
+            queued_records=0 if self._log is None else self._log.queued,
+        )
+
+    def reload(self) -> None:
+        """SIGHUP: read the policy again, and open the decision log anew."""
+        _LOGGER.info("reload asked for")
+        self.live.reload()
+        if self._log is not None:
+            self._log.reopen()
+
+    def stop(self) -> None:
+        """Be not ready, finish what is in flight, flush the log. A second call does nothing.
+
+        Ends the process hard if that takes longer than it may.
+        """
+        if self._draining:
+            return
+        self._draining = True
+        _LOGGER.info("draining")
+        seconds = self._configuration.drain_seconds
+        with hard_end_after(seconds + LOG_CLOSE_SECONDS + END_GRACE_SECONDS):
+            if self._listening:
+                self._front.stop(seconds)
+            self.live.stop()
+            if self._log is not None:
+                self._log.close()
+        _LOGGER.info("stopped")

@@ -1,0 +1,70 @@
+"""States of a service as metrics: read from its status at the moment of the scrape, summed over its processes."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from runtime.process_status import ServiceStatus
+
+
+class StatusCollector(Collector):
+    """Collects from a function that tells the status."""
+
+    def __init__(self, status: Callable[[], ServiceStatus]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of this moment."""
+        status = self._status()
+        yield from _service(status)
+        yield from _policy(status)
+        yield from _certificate_cache(status)
+
+
+def _service(status: ServiceStatus) -> Iterable[Metric]:
+    yield GaugeMetricFamily("peergate_ready", "1 if every worker is on a good generation.", status.is_ready)
+    yield GaugeMetricFamily("peergate_observe", "1 if every request is permitted (--observe).", status.observe)
+    yield GaugeMetricFamily("peergate_workers_wanted", "Serving processes there should be.", len(status.processes))
+    ready = sum(process.is_ready for process in status.known)
+    yield GaugeMetricFamily("peergate_workers_ready", "Serving processes that are ready.", ready)
+    restarts = CounterMetricFamily("peergate_worker_restarts", "Workers that died and were started again.")
+    restarts.add_metric([], status.restarts)
+    yield restarts
+    queued = sum(process.queued_records for process in status.known)
+    yield GaugeMetricFamily("peergate_decision_log_queued", "Decision records that wait to be written.", queued)
+
+
+def _policy(status: ServiceStatus) -> Iterable[Metric]:
+    policies = [process.policy for process in status.known]
+    generations = GaugeMetricFamily(
+        "peergate_policy_generation_info", "Workers on this generation.", labels=["generation"]
+    )
+    for generation in sorted({policy.generation for policy in policies if policy.generation is not None}):
+        on_it = sum(policy.generation == generation for policy in policies)
+        generations.add_metric([generation], on_it)
+    yield generations
+    rules = max((policy.rules for policy in policies), default=0)
+    yield GaugeMetricFamily("peergate_policy_rules", "Rules of the policy in force.", rules)
+    failing = any(policy.problems for policy in policies)
+    yield GaugeMetricFamily("peergate_policy_last_load_failed", "1 if the last reading had problems.", failing)
+    loaded = max((policy.loaded_at or 0 for policy in policies), default=0)
+    yield GaugeMetricFamily(
+        "peergate_policy_last_success_timestamp_seconds", "Last time that a policy was loaded, 0 = never.", loaded
+    )
+    failed = max((policy.failed_at or 0 for policy in policies), default=0)
+    yield GaugeMetricFamily(
+        "peergate_policy_last_failure_timestamp_seconds", "Last time that a policy was refused, 0 = never.", failed
+    )
+
+
+def _certificate_cache(status: ServiceStatus) -> Iterable[Metric]:
+    fronts = [process.front for process in status.known]
+    cached = sum(front.cached_certificates for front in fronts)
+    yield GaugeMetricFamily("peergate_certificate_cache_entries", "Certificates whose facts are remembered.", cached)
+    found = CounterMetricFamily(
+        "peergate_certificate_cache_lookups", "Look-ups of received certificates, by result.", labels=["result"]
+    )
+    found.add_metric(["hit"], sum(front.cache_hits for front in fronts))
+    found.add_metric(["miss"], sum(front.cache_misses for front in fronts))
+    yield found
