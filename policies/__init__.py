@@ -1,1 +1,1 @@
-"""The pure core: policy language, certificate facts, decision. No I/O, no clock, no logging: bytes and times come in as parameters."""
+"""The pure core: policy language, certificate facts, decision. No I/O, clock or logging: bytes and times come in."""

@@ -6,7 +6,6 @@ the policy that is passed in is the only one that is asked. Law 10: every verdic
 
 from dataclasses import dataclass
 from time import perf_counter, time
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from policies.engine.decision import Decision
@@ -82,7 +81,7 @@ class Judge:
         """
         began = perf_counter() if started is None else started
         if policy is None:
-            decision = _denial(Reason.POLICY_UNAVAILABLE, "", "no policy has ever been loaded")
+            decision = Decision.refusal(Reason.POLICY_UNAVAILABLE, "", "no policy has ever been loaded")
         else:
             try:
                 decision = evaluate(policy, request)
@@ -102,10 +101,10 @@ class Judge:
         began = perf_counter() if started is None else started
         policy = self._live.current
         if policy is None:
-            decision = _denial(Reason.POLICY_UNAVAILABLE, "", problem)
+            decision = Decision.refusal(Reason.POLICY_UNAVAILABLE, "", problem)
         else:
             # A refusal never allows, whatever reason it is called with.
-            decision = _denial(reason, policy.generation, problem)
+            decision = Decision.refusal(reason, policy.generation, problem)
         return self._judgement(decision, None, policy, time(), began, trace_id)
 
     def _judgement(
@@ -129,23 +128,4 @@ class Judge:
     def _internal_error(self, policy: PolicySet, error: Exception) -> Decision:
         if times := self._complaint.due():
             _LOGGER.error("deciding failed, the request is denied", exc_info=error, extra={"facts": {"times": times}})
-        return _denial(Reason.INTERNAL_ERROR, policy.generation, f"{type(error).__name__} while deciding")
-
-
-def _denial(reason: Reason, generation: str, problem: str) -> Decision:
-    return Decision(
-        effect=Effect.DENY,
-        reason=reason,
-        rules=(),
-        identities=(),
-        trust=(),
-        captures=_NOTHING,
-        headers=(),
-        unknown=(),
-        problems=(problem,),
-        shadow=None,
-        generation=generation,
-    )
-
-
-_NOTHING: MappingProxyType[str, str] = MappingProxyType({})
+        return Decision.refusal(Reason.INTERNAL_ERROR, policy.generation, f"{type(error).__name__} while deciding")

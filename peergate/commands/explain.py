@@ -16,11 +16,11 @@ from peergate.formats import Format
 from peergate.loading import loaded_policy, print_unusable
 from policies.authoring.address import address_from_text
 from policies.authoring.claim import Claim, ClaimError, asserted_from_claim
-from policies.authoring.deciding import decision_on
 from policies.authoring.explain import Explanation, MatchedRule, explanation_from_decision
 from policies.authoring.replay import answer_from_decision
 from policies.authoring.url import target_from_url
 from policies.engine.decision import Decision
+from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import UNREPORTED, Request
 from policies.language.compiler.values import epoch_from_moment
@@ -58,7 +58,7 @@ def explain(path: str, question: Question, form: Format) -> ExitCode:
         print_unusable(loaded)
         return ExitCode.NO
     request = _request(question, loaded.policy)
-    decision = decision_on(loaded.policy, request)
+    decision = evaluate(loaded.policy, request)
     explanation = explanation_from_decision(loaded.policy, request, decision)
     if form is Format.JSON:
         print(_json(decision, explanation))

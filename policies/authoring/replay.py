@@ -6,11 +6,11 @@ nothing raises. `docs/commands.md` gives the format of lines and answers.
 
 from collections.abc import Callable, Mapping
 
-from policies.authoring.deciding import decision_on, refusal
 from policies.authoring.json_line import LineError, object_from_line
 from policies.authoring.replay_peer import PeerReader
 from policies.authoring.replay_request import IGNORABLE_FIELDS, REQUEST_FIELDS, request_from_fields
 from policies.engine.decision import Decision
+from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.recorded import RecordError, request_from_record
 from policies.engine.request import Request
@@ -55,7 +55,7 @@ class Replay:
             raise LineError("`effect` is neither allow nor deny")
         recorded = any(mark in fields for mark in _RECORD_MARKS)
         request = _recorded(fields) if recorded else request_from_fields(fields, self._peers, self._clock)
-        answer = answer_from_decision(decision_on(self._policy, request))
+        answer = answer_from_decision(evaluate(self._policy, request))
         if isinstance(request.peer, AssertedIdentity):
             answer["checks"] = "skipped"
         ignored = () if recorded else sorted(fields.keys() - REQUEST_FIELDS - IGNORABLE_FIELDS)
@@ -64,7 +64,7 @@ class Replay:
         return answer
 
     def _refusal(self, problem: str, reason: Reason = Reason.REQUEST_MALFORMED) -> Answer:
-        return answer_from_decision(refusal(self._policy, reason, problem))
+        return answer_from_decision(Decision.refusal(reason, self._policy.generation, problem))
 
 
 def answer_from_decision(decision: Decision) -> Answer:

@@ -6,9 +6,9 @@ Law kept here: tests decide as every enforcement point does, so a test that pass
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from policies.authoring.deciding import decision_on
 from policies.authoring.suite import Case, Suite
 from policies.engine.decision import Decision
+from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 
 
@@ -54,7 +54,7 @@ class Report:
 
 def report_from_suites(policy: PolicySet, suites: Iterable[Suite]) -> Report:
     """Run every case of `suites` against `policy`."""
-    results = tuple(Result(case, decision_on(policy, case.request)) for suite in suites for case in suite.cases)
+    results = tuple(Result(case, evaluate(policy, case.request)) for suite in suites for case in suite.cases)
     reached = frozenset(rule for result in results for rule in _deciding(result.decision))
     return Report(results, policy.rule_ids, reached)
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from policies.reason import Effect, Reason
+
+NO_CAPTURES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,18 @@ class Decision:
     problems: tuple[str, ...]
     shadow: "Decision | None"
     generation: str
+
+    @classmethod
+    def refusal(
+        cls,
+        reason: Reason,
+        generation: str,
+        problem: str,
+        identities: tuple[str, ...] = (),
+        trust: tuple[str, ...] = (),
+    ) -> "Decision":
+        """A denial before any rule was read."""
+        return cls(Effect.DENY, reason, (), identities, trust, NO_CAPTURES, (), (), (problem,), None, generation)
 
     @property
     def allowed(self) -> bool:

@@ -5,11 +5,10 @@ Laws kept here: deny by default, a deny beats any allow (1); an allow matches on
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from policies.engine.caller import CallerState
 from policies.engine.condition import is_grpc
-from policies.engine.decision import Decision
+from policies.engine.decision import NO_CAPTURES, Decision
 from policies.engine.errors import HostInvalid, RequestError
 from policies.engine.host import canonical_host
 from policies.engine.path import Segments
@@ -22,7 +21,6 @@ from policies.engine.template import identity_values
 from policies.engine.truth import FALSE, SATISFIED, TRUE, UNKNOWN, Bindings, Solutions, Truth, joined, truth_of
 from policies.reason import Effect, Reason
 
-NO_CAPTURES: Mapping[str, str] = MappingProxyType({})
 # Members of an enumeration cost a descriptor call each time on Python 3.11.
 _ALLOW, _DENY = Effect.ALLOW, Effect.DENY
 _ALLOWED_BY_RULE, _DENIED_BY_RULE = Reason.ALLOWED_BY_RULE, Reason.DENIED_BY_RULE
@@ -230,19 +228,7 @@ def _sni_names(request: Request, host: str) -> bool:
 
 
 def _refusal(policy: PolicySet, caller: CallerState, reason: Reason, problem: str) -> Decision:
-    return Decision(
-        Effect.DENY,
-        reason,
-        (),
-        caller.names,
-        caller.trust,
-        NO_CAPTURES,
-        (),
-        (),
-        (problem,) if problem else (),
-        None,
-        policy.generation,
-    )
+    return Decision.refusal(reason, policy.generation, problem, caller.names, caller.trust)
 
 
 def _with_shadow(decision: Decision, shadow: Decision) -> Decision:

@@ -138,21 +138,10 @@ def _certificate(data: bytes) -> Certificate:
         public_key = source.public_key()
     except UnsupportedAlgorithm:
         public_key = None
-    san = fields.extensions.san
     cert_sha256, spki_sha256 = sha256(data), sha256(fields.spki)
     return Certificate(
         der=data,
-        identity=IdentityFacts(
-            uri=san.uri,
-            dns=san.dns,
-            email=san.email,
-            ip=san.ip,
-            subject=fields.subject,
-            issuer=fields.issuer,
-            serial=fields.serial,
-            cert_sha256=cert_sha256,
-            spki_sha256=spki_sha256,
-        ),
+        identity=_identity(fields, cert_sha256, spki_sha256),
         not_before=source.not_valid_before_utc.timestamp(),
         not_after=source.not_valid_after_utc.timestamp(),
         subject=fields.subject,
@@ -163,6 +152,13 @@ def _certificate(data: bytes) -> Certificate:
         public_key=public_key,
         signature=signature_of(source, source.tbs_certificate_bytes),
         problems=_problems(fields.extensions, public_key),
+    )
+
+
+def _identity(fields: _Fields, cert_sha256: bytes, spki_sha256: bytes) -> IdentityFacts:
+    san = fields.extensions.san
+    return IdentityFacts(
+        san.uri, san.dns, san.email, san.ip, fields.subject, fields.issuer, fields.serial, cert_sha256, spki_sha256
     )
 
 

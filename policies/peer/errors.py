@@ -8,6 +8,7 @@ PeerError
 └── CrlError                not a readable CRL, or one of a kind that is refused by name
 
 All of them mean *malformed input*. A certificate that is readable but refused is a value (`Standing`), not an error.
+`der.DerError` stays inside the modules that read DER.
 """
 
 

@@ -82,7 +82,7 @@ class TrustStore:
     def standing(self, presented: Presented, time: float) -> Standing:
         """Judge `presented` at `time` (epoch seconds) under every entry: dates, chain, SVID rules, revocation."""
         if not isinstance(presented, PresentedCertificate):
-            return _standing_without_certificate(presented)
+            return self._standing_without_certificate(presented)
         try:
             timeline = self._timelines.get(presented.key)
             if timeline is None:
@@ -94,6 +94,19 @@ class TrustStore:
                 raise
             problem = f"the certificate could not be judged: {words(error)}"
             return Standing(frozenset(), None, Reason.CERTIFICATE_UNTRUSTED, problem, time, time)
+
+    def _standing_without_certificate(
+        self, presented: NoCertificate | MalformedCertificate | AssertedIdentity
+    ) -> Standing:
+        if isinstance(presented, NoCertificate):
+            return _NO_CERTIFICATE
+        if isinstance(presented, MalformedCertificate):
+            return Standing(frozenset(), None, Reason.CERTIFICATE_MALFORMED, presented.problem, -math.inf, math.inf)
+        trust = presented.trust.intersection(entry.name for entry in self.entries)
+        if trust:
+            return Standing(trust, presented.facts, None, "", -math.inf, math.inf)
+        problem = "no trust entry of this policy vouches for the caller"
+        return Standing(trust, presented.facts, Reason.CERTIFICATE_UNTRUSTED, problem, -math.inf, math.inf)
 
     def client_ca_ders(self) -> tuple[bytes, ...]:
         """Every anchor and intermediate, DER, each once: the client CAs of a TLS listener."""
@@ -170,15 +183,6 @@ class TrustStore:
                 known = ()
             self._presented.put(data, known)
         return known
-
-
-def _standing_without_certificate(presented: NoCertificate | MalformedCertificate | AssertedIdentity) -> Standing:
-    if isinstance(presented, NoCertificate):
-        return _NO_CERTIFICATE
-    if isinstance(presented, AssertedIdentity):
-        return Standing(presented.trust, presented.facts, None, "", -math.inf, math.inf)
-    problem = presented.problem
-    return Standing(frozenset(), None, Reason.CERTIFICATE_MALFORMED, problem, -math.inf, math.inf)
 
 
 _NO_CERTIFICATE = Standing(frozenset(), None, None, "", -math.inf, math.inf)
