@@ -1,0 +1,1 @@
+"""The standalone gateway, middleware and forward-auth: not there yet."""

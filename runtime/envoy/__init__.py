@@ -1,0 +1,1 @@
+"""Envoy as peergate runs it: the binary, its configuration, its process."""

@@ -1,0 +1,62 @@
+"""Envoy's admin interface, as far as starting an Envoy needs it. It can stop Envoy: it never leaves the machine."""
+
+import http.client
+import json
+import socket
+
+from runtime.address import Address, TcpAddress, UnixAddress
+
+#: Seconds for one answer.
+ANSWER_SECONDS = 2.0
+
+
+class Admin:
+    """The admin interface at one address. Every method raises OSError while nobody answers there."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def is_ready(self) -> bool:
+        """Whether Envoy serves: configuration loaded, listeners bound (`/ready`)."""
+        status, _ = self._ask("/ready")
+        return status == 200
+
+    def listener_address(self, name: str) -> TcpAddress:
+        """Where the listener `name` is bound, which tells the port that port 0 became. Raises LookupError."""
+        _, body = self._ask("/listeners?format=json")
+        for listener in json.loads(body).get("listener_statuses", ()):
+            if listener["name"] == name:
+                bound = listener["local_address"]["socket_address"]
+                return TcpAddress(bound["address"], bound["port_value"])
+        raise LookupError(f"Envoy has no listener {name}")
+
+    def _ask(self, path: str) -> tuple[int, bytes]:
+        connection = _connection(self.address)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"Envoy's admin interface at {self.address} does not answer: {error!r}") from error
+        finally:
+            connection.close()
+
+
+def _connection(address: Address) -> http.client.HTTPConnection:
+    if isinstance(address, UnixAddress):
+        return UnixConnection(address)
+    return http.client.HTTPConnection(address.host, address.port, timeout=ANSWER_SECONDS)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, address: UnixAddress) -> None:
+        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        self._path = address.path
+
+    def connect(self) -> None:
+        """Connect to the socket. Raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)

@@ -1,0 +1,118 @@
+"""One Envoy as a child process.
+
+It has its whole configuration in one file, serves before it is handed out, and ends with the process that started it,
+however that one ends.
+"""
+
+import json
+import re
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runtime.address import Address, TcpAddress
+from runtime.envoy.admin import Admin
+from runtime.envoy.bootstrap import LISTENER, EnvoySettings, bootstrap_from_settings
+from runtime.envoy.errors import EnvoyFailedError
+from runtime.envoy.proto_json import Json
+from runtime.envoy.tether import tied
+
+#: Seconds until a new Envoy must serve, and between two looks.
+START_SECONDS = 20.0
+POLL_SECONDS = 0.02
+#: Seconds that open requests get at the end before Envoy is killed.
+STOP_SECONDS = 5.0
+
+_COMPLAINT = re.compile(r"\[(?:critical|error)]\[[^]]*] (?:\[[^]]*] )?(.*)")
+
+
+class EnvoyProcess:
+    """A running Envoy. A context manager that stops it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], admin: Admin, log: Path) -> None:
+        self._process = process
+        self.admin = admin
+        self.log = log
+
+    @classmethod
+    def start(cls, binary: Path, settings: EnvoySettings, folder: Path, *, concurrency: int = 1) -> Self:
+        """Start Envoy and wait until it serves. Its configuration and log go to `folder`. Raises EnvoyFailedError."""
+        return cls.run(binary, bootstrap_from_settings(settings), settings.admin, folder, concurrency=concurrency)
+
+    @classmethod
+    def run(cls, binary: Path, bootstrap: Json, admin: Address, folder: Path, *, concurrency: int = 1) -> Self:
+        """As `start`, with a whole configuration, whose admin interface is at `admin`."""
+        configuration = folder / "envoy.json"
+        configuration.write_text(json.dumps(bootstrap, indent=1), encoding="utf-8")
+        log = folder / "envoy.log"
+        log.unlink(missing_ok=True)  # Envoy would append to that of another one
+        arguments = [
+            *("--config-path", str(configuration)),
+            *("--concurrency", str(concurrency)),
+            *("--log-level", "warning"),
+            *("--log-path", str(log)),
+            "--disable-hot-restart",
+            "--reject-unknown-dynamic-fields",
+        ]
+        process = subprocess.Popen(  # noqa: S603 - a binary that this process found, no shell, no outside words
+            tied(str(binary), *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        started = cls(process, Admin(admin), log)
+        try:
+            started._wait_until_ready()
+        except BaseException:
+            started.stop()
+            raise
+        return started
+
+    @property
+    def pid(self) -> int:
+        """The process id of Envoy itself."""
+        return self._process.pid
+
+    @property
+    def address(self) -> TcpAddress:
+        """Where Envoy listens for clients."""
+        return self.admin.listener_address(LISTENER)
+
+    def stop(self) -> None:
+        """End Envoy: politely, then by force. Does nothing if it has ended."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _wait_until_ready(self) -> None:
+        for _ in range(round(START_SECONDS / POLL_SECONDS)):
+            if (code := self._process.poll()) is not None:
+                raise EnvoyFailedError(f"Envoy ended at once (exit {code}): {self._complaint()}")
+            try:
+                if self.admin.is_ready():
+                    return
+            except OSError:
+                pass  # not listening yet
+            time.sleep(POLL_SECONDS)
+        raise EnvoyFailedError(f"Envoy does not serve after {START_SECONDS:g} s: {self._complaint()}")
+
+    def _complaint(self) -> str:
+        """The first thing that Envoy complained of, in one line."""
+        try:
+            found = _COMPLAINT.search(self.log.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            found = None
+        return found[1] if found else f"see {self.log}"

@@ -1,0 +1,51 @@
+"""TLS towards the clients: Envoy asks for a certificate, peergate judges it.
+
+The handshake proves that the client holds the key. Whether the certificate may call is peergate's answer (law 8:
+presented is not verified), so a client CA here is a first sieve, never the decision.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.envoy import limits
+from runtime.envoy.proto_json import Json, typed
+
+
+@dataclass(frozen=True, slots=True)
+class DownstreamTls:
+    """The server certificate, and what is asked of a client.
+
+    - `client_cas`: PEM of the CAs that may vouch for clients: the anchors of the policy's trust entries.
+    - `require_client_certificate`: False only where a rule allows `unauthenticated`.
+    - `admit_untrusted`: let a certificate that the CAs do not vouch for through the handshake, so that peergate refuses
+      it with a reason that the caller and the log can read. Nothing is allowed by it.
+    """
+
+    certificate: Path
+    key: Path
+    client_cas: Path
+    require_client_certificate: bool = True
+    admit_untrusted: bool = False
+
+
+def json_from_downstream_tls(tls: DownstreamTls) -> Json:
+    """`envoy.config.core.v3.TransportSocket` of one filter chain."""
+    validation: Json = {
+        "trusted_ca": {"filename": str(tls.client_cas)},
+        "max_verify_depth": limits.CHAIN_DEPTH,
+    }
+    if tls.admit_untrusted:
+        validation["trust_chain_verification"] = "ACCEPT_UNTRUSTED"
+    return typed(
+        "envoy.transport_sockets.tls",
+        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        require_client_certificate=tls.require_client_certificate,
+        common_tls_context={
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "tls_certificates": [
+                {"certificate_chain": {"filename": str(tls.certificate)}, "private_key": {"filename": str(tls.key)}}
+            ],
+            "validation_context": validation,
+        },
+    )
