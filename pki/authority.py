@@ -1,4 +1,4 @@
-"""A certificate authority in memory: for the demo, for tests, for a first try. Keys are EC P-256 and never leave the process unless written."""
+"""A certificate authority in memory, for the demo, for tests, for a first try. Keys are EC P-256."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
