@@ -46,13 +46,17 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
     settled = candidates & policy.settled
     if settled and settled == candidates and not caller.unsure:
         denying = settled & caller.deny
+        deciding = denying or settled
+        captures = NO_CAPTURES
+        if special and deciding & policy.binding:
+            captures = _Case(policy, request, caller, host, segments, special, routed).captures(deciding)
         return Decision(
             _DENY if denying else _ALLOW,
             _DENIED_BY_RULE if denying else _ALLOWED_BY_RULE,
-            policy.ids_in(denying or settled),
+            policy.ids_in(deciding),
             caller.names,
             caller.trust,
-            NO_CAPTURES,
+            captures,
             (),
             (),
             (),
@@ -148,7 +152,9 @@ class _Case:
         """What the rule binds; of several ways to satisfy it, the first in the order of their values."""
         if rule.joins:
             return _first(self._pairs(rule))
-        return {**_first(self.caller.solutions_of(rule.callers)), **_first(self._routes(rule))}
+        ways = [way.bound(self.host, self.segments) or {} for way in self.special if way.route in rule.routes]
+        of_route = ways[0] if len(ways) == 1 else _least(ways)
+        return {**_first(self.caller.solutions_of(rule.callers)), **of_route} if rule.caller_binds else of_route
 
     def _allowed_with_headers(self, mask: int) -> Decision:
         """The allow, with what its rules tell the upstream; a refusal if they contradict each other."""
@@ -183,7 +189,7 @@ class _Case:
             policy.ids_in(mask),
             caller.names,
             caller.trust,
-            self._bound_by(mask & policy.binding) if mask & policy.binding else NO_CAPTURES,
+            self.captures(mask) if mask & policy.binding else NO_CAPTURES,
             headers,
             tuple(unknown),
             problems,
@@ -191,9 +197,11 @@ class _Case:
             policy.generation,
         )
 
-    def _bound_by(self, mask: int) -> Mapping[str, str]:
-        captures: dict[str, str] = {}
-        for rule in self.policy.rules_in(mask):
+    def captures(self, mask: int) -> Mapping[str, str]:
+        """What the rules of `mask`, which match, bind; of two values of one name, that of the first id."""
+        first, *others = self.policy.rules_in(mask & self.policy.binding)
+        captures = self._captures(first)
+        for rule in others:
             captures = {**self._captures(rule), **captures}
         return captures
 
@@ -214,7 +222,10 @@ class _Case:
 def _first(solutions: Solutions) -> Bindings:
     if len(solutions) == 1:
         return solutions[0][1]
-    ways = [bindings for truth, bindings in solutions if truth == TRUE]
+    return _least([bindings for truth, bindings in solutions if truth == TRUE])
+
+
+def _least(ways: list[Bindings]) -> Bindings:
     return min(ways, key=lambda bindings: sorted(bindings.items()), default={})
 
 

@@ -38,7 +38,8 @@ class Rule:
     labels: tuple[tuple[str, str], ...]
     description: str
     joins: bool
-    binds: bool
+    caller_binds: bool
+    route_binds: bool
 
     @property
     def is_plain(self) -> bool:
@@ -47,8 +48,13 @@ class Rule:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing has to be done about it once caller and route are known to match."""
-        return self.is_plain and not (self.shadow or self.binds or self.set_headers)
+        """Whether only captures of the path and host are left to find once caller and route are known to match."""
+        return self.is_plain and not (self.shadow or self.caller_binds or self.set_headers)
+
+    @property
+    def binds(self) -> bool:
+        """Whether a match may give names a value."""
+        return self.caller_binds or self.route_binds
 
     def circumstances(self, request: Request) -> Truth:
         """The truth of everything but caller and route."""

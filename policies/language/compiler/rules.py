@@ -69,7 +69,8 @@ class Rules:
             tuple((name.text, value.text) for name, value in document.labels),
             document.description.text if document.description is not None else "",
             self._check_bindings(document, selectors, routes, anywhere=anywhere) or _needs_a_look(routes),
-            any(selector.may_bind for selector in selectors) or any(route.may_bind for route in routes),
+            any(selector.may_bind for selector in selectors),
+            any(route.may_bind for route in routes),
         )
 
     def _callers(self, document: RuleDocument, effect: Effect) -> list[int]:
