@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from peergate.console import error_line
+from peergate.doctor_cli import doctor
 from peergate.errors import CommandError
 from peergate.exit_code import ExitCode
 from peergate.extauth_cli import extauth_app
@@ -34,7 +35,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ("policy", "extauth", "demo", "version")
+_ORDER = ("policy", "extauth", "doctor", "demo", "version")
 
 app = typer.Typer(
     cls=_InOrder,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(policy_app, name="policy")
 app.add_typer(extauth_app, name="extauth")
+app.command()(doctor)
 
 
 @app.command()

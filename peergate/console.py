@@ -46,19 +46,32 @@ def styled(*parts: str | tuple[str, str]) -> Text:
     return Text.assemble(*((plain(part), "") if isinstance(part, str) else (plain(part[0]), part[1]) for part in parts))
 
 
-def print_facts(console: Console, facts: Iterable[tuple[str, Text | str]], indent: int = 0) -> None:
+def print_wrapped(console: Console, text: Text) -> None:
+    """`text` on lines as wide as the console, none of which ends in blanks."""
+    for line in text.wrap(console, console.width, overflow="fold"):
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def print_facts(console: Console, facts: Iterable[tuple[Text | str, Text | str]], indent: int = 0) -> None:
     """Names on the left, facts on the right, wrapped under themselves. A fact without a name continues the last one.
 
     Unlike a table, it leaves no blanks at the ends of lines, so that people can copy it.
     """
-    rows = [(name, styled(fact) if isinstance(fact, str) else fact) for name, fact in facts]
+    rows = [
+        (Text(name, "dim") if isinstance(name, str) else name, styled(fact) if isinstance(fact, str) else fact)
+        for name, fact in facts
+    ]
     margin = indent + max((len(name) for name, _ in rows), default=0) + 2
     for name, fact in rows:
         lines = fact.wrap(console, max(console.width - margin, _NARROWEST), overflow="fold")
         for number, line in enumerate(lines):
-            left = name if number == 0 else ""
+            left = Text(" " * indent) + (name if number == 0 else Text())
+            left.pad_right(margin - len(left))
             line.rstrip()
-            console.print(Text(f"{'':{indent}}{left:{margin - indent}}", "dim") + line, soft_wrap=True)
+            left += line
+            left.rstrip()
+            console.print(left, soft_wrap=True)
 
 
 def error_line(message: str) -> None:

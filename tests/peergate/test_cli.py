@@ -56,7 +56,7 @@ def test_a_group_without_a_command_shows_its_help_and_is_2(peergate: Peergate, a
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["policy"], ["extauth"], ["demo"], ["version"], ["extauth", "serve"]]
+    [[], ["policy"], ["extauth"], ["doctor"], ["demo"], ["version"], ["extauth", "serve"]]
     + [["policy", name] for name in ("check", "test", "explain", "replay", "schema")],
 )
 def test_every_command_has_help_that_is_0(peergate: Peergate, arguments: list[str]) -> None:
@@ -67,7 +67,7 @@ def test_every_command_has_help_that_is_0(peergate: Peergate, arguments: list[st
 
 def test_help_shows_the_commands_that_exist_in_the_order_of_use(peergate: Peergate) -> None:
     out = peergate("--help").out
-    places = [out.index(f"│ {name} ") for name in ("policy", "extauth", "demo", "version")]
+    places = [out.index(f"│ {name} ") for name in ("policy", "extauth", "doctor", "demo", "version")]
     assert places == sorted(places)
 
 

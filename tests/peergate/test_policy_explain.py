@@ -1,6 +1,7 @@
 """`policy explain` answers one question, in words or as JSON."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,6 +88,40 @@ def test_a_certificate_without_its_chain_is_untrusted(peergate: Peergate, own: P
     ended = peergate("policy", "explain", str(own), "--cert", str(own / "alone.pem"), "GET", "https://h/a")
     assert ended.code == 1
     assert "deny, certificate_untrusted" in ended.out
+
+
+def test_a_certificate_is_examined_check_by_check(peergate: Peergate, own: Path) -> None:
+    ended = peergate("policy", "explain", str(own), "--cert", str(own / "leaf.pem"), "GET", "https://h/b")
+    assert ended.out.startswith("Denied: no rule allows this caller")
+    assert "\nTrust entry mesh: accepts it\n" in ended.out
+    assert "  CA      `CN=own issuing` (sent along)\n" in ended.out
+    assert re.search(r"^  chain +pass +leads to the anchor `CN=own root`$", ended.out, re.MULTILINE)
+
+
+def test_what_to_do_about_a_refused_certificate_is_what_its_checks_say(peergate: Peergate, own: Path) -> None:
+    asked = ("policy", "explain", str(own), "--cert", str(own / "alone.pem"))
+    out = peergate(*asked, "GET", "https://h/a").out
+    assert "next        the issuer `CN=own issuing` is not among anchors and intermediates:" in out
+    answer = json.loads(peergate(*asked, "--format", "json", "GET", "https://h/a").out)
+    assert answer["next"] == answer["examination"]["fix"]
+    assert answer["examination"]["entries"][0]["reason"] == answer["reason"] == "certificate_untrusted"
+
+
+def test_a_certificate_that_cannot_be_read_is_judged_as_malformed(peergate: Peergate, own: Path) -> None:
+    (own / "bad.pem").write_text("-----BEGIN CERTIFICATE-----\nMAAK\n-----END CERTIFICATE-----\n")
+    ended = peergate("policy", "explain", str(own), "--cert", str(own / "bad.pem"), "GET", "https://h/a")
+    assert ended.code == 1
+    assert "effect      deny, certificate_malformed\n" in ended.out
+
+
+def test_without_a_certificate_nothing_is_examined(peergate: Peergate, own: Path) -> None:
+    for caller in ([], ["--uri", WEB]):
+        ended = peergate("policy", "explain", str(own), *caller, "--format", "json", "GET", "https://h/a")
+        assert "examination" not in json.loads(ended.out)
+
+
+def test_no_time_that_can_be_written_ends_it(peergate: Peergate) -> None:
+    assert peergate("policy", "explain", STARTER, "--at", "9999-12-31T23:59:59-14:00", "GET", ORDERS).code == 1
 
 
 def test_time_is_a_parameter(peergate: Peergate, own: Path) -> None:

@@ -1,0 +1,88 @@
+"""The explanation of a decision: for people, and as JSON."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from rich.text import Text
+
+from peergate.console import plain, print_facts, print_wrapped, stdout, styled
+from peergate.reports.examination import examination_object, print_checks
+from policies.authoring.examination import Examination
+from policies.authoring.examination_wording import utc
+from policies.authoring.explain import Explanation, MatchedRule
+from policies.authoring.replay import answer_from_decision
+from policies.engine.decision import Decision
+from policies.engine.request import Request
+
+
+def json_from_explanation(decision: Decision, explanation: Explanation, examination: Examination | None) -> str:
+    """Verdict, decision, matching rules, and the examination of the caller's certificate if it showed one."""
+    answer: dict[str, object] = {"verdict": explanation.verdict, **answer_from_decision(decision)}
+    if explanation.asserted:
+        answer["checks"] = "skipped"
+    answer |= {
+        "host": explanation.host,
+        "path": explanation.path,
+        "caller": list(explanation.caller),
+        "matched": [
+            {
+                "id": rule.id,
+                "effect": rule.effect,
+                "decided": rule.decided,
+                "description": rule.description,
+                "labels": dict(rule.labels),
+            }
+            for rule in explanation.rules
+        ],
+    }
+    if explanation.advice:
+        answer["next"] = explanation.advice
+    if examination is not None:
+        answer["examination"] = examination_object(examination)
+    return json.dumps(answer, indent=2)
+
+
+def print_explanation(
+    request: Request, decision: Decision, explanation: Explanation, examination: Examination | None
+) -> None:
+    """The verdict and its reasons, then every check on the caller's certificate if it showed one."""
+    console = stdout()
+    print_wrapped(console, styled((explanation.verdict, "bold green" if decision.allowed else "bold red")))
+    console.print()
+    print_facts(console, _facts(request, decision, explanation))
+    if examination is not None:
+        console.print()
+        print_checks(console, examination)
+
+
+def _facts(request: Request, decision: Decision, explanation: Explanation) -> Iterable[tuple[str, Text | str]]:
+    yield "effect", f"{decision.effect}, {decision.reason}"
+    yield from _several("caller", explanation.caller)
+    if explanation.asserted:
+        yield "", Text("asserted: certificate checks are skipped", "yellow")
+    yield "trust", ", ".join(decision.trust) or "-"
+    yield "identities", ", ".join(decision.identities) or "-"
+    yield "host", explanation.host or request.host or "-"
+    yield "path", explanation.path or request.target
+    yield "source", "unknown" if request.source_ip is None else str(request.source_ip)
+    yield "time", utc(request.time)
+    yield from _several("rules", [_rule_text(rule) for rule in explanation.rules])
+    yield from _several("bound", [f"{name} = {value}" for name, value in decision.captures.items()])
+    yield from _several("headers", [f"{name}: {value}" for name, value in decision.headers])
+    yield from _several("unknown", decision.unknown)
+    if explanation.shadow:
+        yield "shadow", explanation.shadow
+    if explanation.advice:
+        yield "next", Text(plain(explanation.advice), "bold")
+
+
+def _several(name: str, facts: Sequence[Text | str]) -> Iterable[tuple[str, Text | str]]:
+    for number, fact in enumerate(facts):
+        yield "" if number else name, fact
+
+
+def _rule_text(rule: MatchedRule) -> Text:
+    mode = "" if rule.decided else " (shadow)"
+    labels = "".join(f"  {name}={value}" for name, value in rule.labels)
+    text = styled(f"{rule.effect} ", (rule.id, "bold"), mode, (labels, "dim"))
+    return text.append(f"\n{plain(rule.description)}", "dim") if rule.description else text
