@@ -1,0 +1,90 @@
+"""One question of Envoy, whatever carried it: extract, decide, and know what is to be answered.
+
+Law 2: what cannot be read, and what fails while it is read, is denied. Law 5: the policy is read once and judges all.
+"""
+
+from collections.abc import Callable, Collection
+from time import perf_counter
+from typing import NamedTuple
+
+from extauth.errors import CheckError
+from extauth.request import Received
+from policies.engine.policy_set import PolicySet
+from policies.peer.presented import NO_CERTIFICATE, Presented, PresentedCertificate
+from policies.peer.reader import PresentedReader
+from policies.reason import Reason
+from runtime.complaint import Complaint
+from runtime.identity_headers import NO_CHANGES, HeaderChanges, disguised_headers, header_changes
+from runtime.judge import Judge, Judgement
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("extauth")
+_NOTHING_SETTABLE: frozenset[str] = frozenset()
+
+
+class Verdict(NamedTuple):
+    """A judgement, and what the answer to it depends on beside the judgement.
+
+    `settable`: the headers that some rule may set. `disguised`: received headers to remove beside those that always
+    are. All but the judgement is left out if the request may not pass.
+    """
+
+    judgement: Judgement
+    settable: frozenset[str] = _NOTHING_SETTABLE
+    peer: Presented = NO_CERTIFICATE
+    xfcc_passes: bool = False
+    disguised: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> HeaderChanges:
+        """What is done to the headers of the request, if it may pass."""
+        judgement = self.judgement
+        if not judgement.permitted:
+            return NO_CHANGES
+        return header_changes(
+            self.settable,
+            self.disguised,
+            self.peer,
+            judgement.decision,
+            judgement.decision_id,
+            xfcc_passes=self.xfcc_passes,
+        )
+
+
+class Checks:
+    """Answers the questions of both forms of ext_authz. Used by many threads."""
+
+    def __init__(self, judge: Judge, reader: PresentedReader) -> None:
+        self._judge = judge
+        self._reader = reader
+        self._complaint = Complaint()
+
+    def verdict(self, read: Callable[[PolicySet | None], Received]) -> Verdict:
+        """Judge what `read` reads for the policy in force. `read` may raise whatever it likes."""
+        started = perf_counter()
+        policy = self._judge.policy
+        try:
+            received = read(policy)
+        except CheckError as error:
+            return self._refused(policy, str(error), Reason.REQUEST_MALFORMED, started)
+        except Exception as error:
+            if times := self._complaint.due():
+                _LOGGER.exception("reading a question failed", extra={"facts": {"times": times}})
+            return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
+        request = received.request
+        judgement = self._judge.decide(policy, request, started=started, trace_id=received.trace_id)
+        return self._verdict(judgement, policy, request.peer, received.xfcc, received.names)
+
+    def _refused(self, policy: PolicySet | None, problem: str, reason: Reason, started: float) -> Verdict:
+        return self._verdict(
+            self._judge.refuse(problem, reason=reason, started=started), policy, NO_CERTIFICATE, "", ()
+        )
+
+    def _verdict(
+        self, judgement: Judgement, policy: PolicySet | None, peer: Presented, xfcc: str, names: Collection[str]
+    ) -> Verdict:
+        if not judgement.permitted:
+            return Verdict(judgement)
+        settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers
+        passes = bool(xfcc) and isinstance(peer, PresentedCertificate) and self._reader.xfcc_may_pass(xfcc, peer)
+        return Verdict(judgement, settable, peer, passes, disguised_headers(settable, names))

@@ -1,0 +1,94 @@
+"""The settings of `peergate extauth serve`, and what they mean together: all mistakes end the start with exit 78."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from extauth.hops import NO_HOPS, TrustedHops
+from extauth.tls import TlsFiles, material_from_files
+from runtime.address import Address, TcpAddress, address_from_text
+from runtime.configuration import ServeConfiguration, text_from_text
+from runtime.errors import ConfigurationError
+from runtime.settings import Setting
+
+#: RFC 9110 §5.6.2 token.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def trusted_hop_from_text(text: str) -> str:
+    """A value of `--trusted-hop` as written, if it is one."""
+    TrustedHops.parse((text,))
+    return text
+
+
+def header_names_from_text(text: str) -> str:
+    """A comma list of header names, lower-cased."""
+    for name in text.split(","):
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} is no header name; write names with commas between, without blanks")
+    return text.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtauthConfiguration(ServeConfiguration):
+    """What is set by flag, variable or file: paths as written, `trusted_hop` and `seen_headers` as flags take them."""
+
+    listen: Annotated[Address, Setting(address_from_text)]
+    http: Annotated[Address | None, Setting(address_from_text)] = None
+    tls_cert: Annotated[str | None, Setting(text_from_text)] = None
+    tls_key: Annotated[str | None, Setting(text_from_text)] = None
+    tls_client_ca: Annotated[str | None, Setting(text_from_text)] = None
+    trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)] = ()
+    seen_headers: Annotated[tuple[str, ...], Setting(header_names_from_text, several=True)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExtauthSettings:
+    """What the listeners of one process are told. `seen_headers`: lower case, shown over HTTP beside Envoy's own."""
+
+    listen: Address
+    http: Address | None = None
+    tls: TlsFiles | None = None
+    hops: TrustedHops = NO_HOPS
+    seen_headers: frozenset[str] = frozenset()
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens."""
+        return (self.listen,) if self.http is None else (self.listen, self.http)
+
+
+def settings_from_configuration(configuration: ExtauthConfiguration) -> ExtauthSettings:
+    """Check the settings against each other, and the TLS files against the disk. Raises ConfigurationError."""
+    hops = TrustedHops.parse(configuration.trusted_hop)
+    if configuration.http is not None:
+        if not hops:
+            raise ConfigurationError(
+                "--http needs --trusted-hop: over HTTP the certificate is what the caller says it is, so say whom to "
+                "believe, such as --trusted-hop 127.0.0.1/32, or unix"
+            )
+        _check_apart(configuration.listen, configuration.http)
+    elif configuration.seen_headers:
+        raise ConfigurationError("--seen-headers is about --http; over gRPC Envoy shows every header")
+    names = frozenset(name for names in configuration.seen_headers for name in names.split(","))
+    return ExtauthSettings(configuration.listen, configuration.http, _tls_files(configuration), hops, names)
+
+
+def _check_apart(listen: Address, http: Address) -> None:
+    """Workers share ports, so the system would not notice that two listeners have the same."""
+    same_port = isinstance(listen, TcpAddress) and isinstance(http, TcpAddress) and listen.port == http.port != 0
+    if same_port or listen == http:
+        raise ConfigurationError(f"--listen {listen} and --http {http}: give them different ports")
+
+
+def _tls_files(configuration: ExtauthConfiguration) -> TlsFiles | None:
+    certificate, key, client_ca = configuration.tls_cert, configuration.tls_key, configuration.tls_client_ca
+    if certificate is None and key is None:
+        if client_ca is not None:
+            raise ConfigurationError("--tls-client-ca needs --tls-cert and --tls-key")
+        return None
+    if certificate is None or key is None:
+        raise ConfigurationError("--tls-cert and --tls-key go together")
+    files = TlsFiles(certificate, key, client_ca)
+    material_from_files(files)
+    return files

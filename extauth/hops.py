@@ -1,0 +1,78 @@
+"""Law 7: who may speak for others. `--trusted-hop CIDR`, default nobody.
+
+A trusted hop is believed what it says of its own caller: over HTTP the certificate, and the address it appended to
+X-Forwarded-For. `unix` trusts every process that may open our Unix socket.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Self
+
+from extauth.limits import MAX_FORWARDED_ADDRESSES, MAX_REMEMBERED_ADDRESSES
+from runtime.errors import ConfigurationError
+
+IpAddress = IPv4Address | IPv6Address
+UNIX = "unix"
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_ADDRESSES)
+def address_from_text(text: str) -> IpAddress | None:
+    """The IP address that `text` is, an IPv4-mapped one as IPv4, without a scope; None if it is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedHops:
+    """The peers that may speak for others."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    unix: bool = False
+
+    @classmethod
+    def parse(cls, texts: tuple[str, ...]) -> Self:
+        """Read the values of `--trusted-hop`. Raises ConfigurationError."""
+        return cls(tuple(_network_from_text(text) for text in texts if text != UNIX), UNIX in texts)
+
+    def __bool__(self) -> bool:
+        return self.unix or bool(self.networks)
+
+    def has(self, address: IpAddress) -> bool:
+        """Whether the peer at this address may speak for others."""
+        return any(address.version == network.version and address in network for network in self.networks)
+
+    def client_address(self, forwarded_for: str) -> IpAddress | None:
+        """The right-most address of X-Forwarded-For (`a, b, c`) that is no trusted hop: what the nearest of them saw.
+
+        None if there is none, or if what stands there is not an address: what is further left was written by others.
+        """
+        for part in reversed(forwarded_for.rsplit(",", MAX_FORWARDED_ADDRESSES)[-MAX_FORWARDED_ADDRESSES:]):
+            address = address_from_text(part.strip(" \t"))
+            if address is None or not self.has(address):
+                return address
+        return None
+
+
+NO_HOPS = TrustedHops()
+
+
+def _network_from_text(text: str) -> IPv4Network | IPv6Network:
+    cidr, comma, condition = text.partition(",")
+    if comma:
+        raise ConfigurationError(
+            f"--trusted-hop {text}: {condition!r} is not supported by extauth; let the listener ask for a client "
+            f"certificate (--tls-client-ca) and write --trusted-hop {cidr}"
+        )
+    try:
+        network = ip_network(cidr)
+    except ValueError as error:
+        raise ConfigurationError(f"--trusted-hop {text}: {error}; write a CIDR such as 10.1.0.0/16, or unix") from None
+    if network.prefixlen == 0:
+        raise ConfigurationError(f"--trusted-hop {text} trusts everybody: name the addresses of the proxies")
+    return network

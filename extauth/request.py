@@ -1,0 +1,145 @@
+"""Extract: CheckRequest -> Request. Total: every message becomes a `Received` or one `MalformedCheckError`.
+
+Envoy replaces bytes that are not UTF-8 by `!` in every text it sends, and forwards the bytes themselves: a path that
+ends in the byte 0xff, which it accepts over HTTP/2, is shown as `/a!`. Only `header_map` (`encode_raw_headers: true`)
+carries bytes. Without it a `!` in a path or in the value of a header is therefore read as a byte that could not be read
+(laws 2 and 6): the path is ambiguous, the header is unknown.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from extauth.errors import MalformedCheckError
+from extauth.hops import IpAddress, TrustedHops, address_from_text
+from extauth.limits import MAX_HEADERS
+from extauth.peer import presented_from_source
+from extauth.trace import TRACEPARENT, trace_id_from_traceparent
+from extauth.wire.messages import AttributeContext, CheckRequest
+from policies.engine.policy_set import PolicySet
+from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
+from policies.peer.reader import PresentedReader
+from runtime.identity_headers import XFCC
+
+#: What an unreadable byte is decoded to (`surrogateescape` gives U+DC80 to U+DCFF).
+UNREADABLE = "\udcff"
+WRITTEN_FOR_UNREADABLE = "!"
+_FORWARDED_FOR = "x-forwarded-for"
+_ALWAYS_READ = frozenset({":authority", ":path", "host", XFCC, _FORWARDED_FOR, TRACEPARENT})
+_CONTENT_TYPE_ONLY = frozenset({"content-type"})
+
+Headers = Mapping[str, tuple[str, ...]]
+
+
+class Received(NamedTuple):
+    """One question: the request to judge, and what the answer needs to know of its headers.
+
+    `names`: the names of the headers of the request as sent, lower case, `:`-headers among them. `xfcc`: the value of
+    x-forwarded-client-cert, empty if there is none.
+    """
+
+    request: Request
+    names: Sequence[str]
+    xfcc: str
+    trace_id: str | None
+
+
+def check_from_bytes(message: bytes) -> CheckRequest:
+    """Read the wire form. Raises MalformedCheckError, also for text that is not UTF-8 (Envoy never sends such)."""
+    try:
+        return CheckRequest.FromString(message)
+    except DecodeError as error:
+        raise MalformedCheckError(f"not an envoy.service.auth.v3.CheckRequest: {error}") from None
+
+
+def received_from_check(
+    check: CheckRequest, policy: PolicySet | None, reader: PresentedReader, hops: TrustedHops, time: float
+) -> Received:
+    """Read `envoy.service.auth.v3.CheckRequest` for `policy`, as of `time` (epoch seconds, our clock, not Envoy's).
+
+    Raises MalformedCheckError if it does not describe one HTTP request.
+    """
+    attributes = check.attributes
+    if not attributes.request.HasField("http"):
+        raise MalformedCheckError("the CheckRequest describes no HTTP request (attributes.request.http)")
+    http, source = attributes.request.http, attributes.source
+    conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
+    names, found = _headers_from_http(http, _read_names(conditions))
+    xfcc = ",".join(found.get(XFCC, ()))
+    request = Request(
+        presented_from_source(reader, source.certificate, source.principal, xfcc),
+        http.method,
+        _target_from_http(http, found),
+        _host_from_http(http, found),
+        {name: found[name] for name in found if name in conditions} or EMPTY_HEADERS,
+        None,
+        _source_ip(source, found, hops),
+        _sni_from_attributes(attributes),
+        time,
+    )
+    return Received(request, names, xfcc, trace_id_from_traceparent(found.get(TRACEPARENT, ())))
+
+
+@lru_cache(maxsize=8)
+def _read_names(conditions: frozenset[str]) -> frozenset[str]:
+    return conditions | _ALWAYS_READ
+
+
+def _headers_from_http(http: AttributeContext.HttpRequest, wanted: frozenset[str]) -> tuple[list[str], Headers]:
+    """The names of all headers, and the values of the wanted ones in order of receipt, from both places Envoy uses."""
+    combined, raw = http.headers, http.header_map.headers
+    if len(combined) + len(raw) > MAX_HEADERS:
+        raise MalformedCheckError(f"the request has more than {MAX_HEADERS} headers")
+    names = list(combined)
+    found: dict[str, tuple[str, ...]] = {name: (_shown(combined[name]),) for name in names if name in wanted}
+    for header in raw:
+        name = header.key
+        names.append(name)
+        if name in wanted:
+            # Envoy fills `raw_value` only.
+            received = header.raw_value
+            value = received.decode("utf-8", "surrogateescape") if received else _shown(header.value)
+            found[name] = (*found[name], value) if name in found else (value,)
+    return names, found
+
+
+def _shown(text: str) -> str:
+    """A text of Envoy, with what stands for unreadable bytes made unreadable."""
+    return text.replace(WRITTEN_FOR_UNREADABLE, UNREADABLE)
+
+
+def _target_from_http(http: AttributeContext.HttpRequest, found: Headers) -> str:
+    """The request target. `http.path` and `:path` are one fact, but only a raw `:path` has all its bytes."""
+    paths = found.get(":path", ())
+    if len(paths) > 1:
+        raise MalformedCheckError("the request has more than one :path")
+    if paths:
+        return paths[0]
+    return _shown(http.path)
+
+
+def _host_from_http(http: AttributeContext.HttpRequest, found: Headers) -> str:
+    """The one host that `:authority`, `Host` and `http.host` agree on, else all of them joined with a comma."""
+    hosts = found.get(":authority", ())
+    if "host" in found and found["host"] != hosts:
+        hosts += found["host"]
+    if http.host and http.host not in hosts:
+        hosts += (http.host,)
+    return hosts[0] if len(hosts) == 1 else ",".join(hosts)
+
+
+def _source_ip(source: AttributeContext.Peer, found: Headers, hops: TrustedHops) -> IpAddress | None:
+    """The transport peer, or behind a trusted hop the address that it forwarded for; None for a Unix socket."""
+    address = address_from_text(source.address.socket_address.address)
+    if hops and address is not None and hops.has(address):
+        return hops.client_address(",".join(found.get(_FORWARDED_FOR, ())))
+    return address
+
+
+def _sni_from_attributes(attributes: AttributeContext) -> str | Unreported | None:
+    """Envoy sends `tls_session` if the connection is TLS and `include_tls_session` is set; no SNI is an empty one."""
+    if not attributes.HasField("tls_session"):
+        return UNREPORTED
+    return attributes.tls_session.sni or None
