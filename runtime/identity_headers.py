@@ -6,9 +6,9 @@ removed, also under a name that servers cannot tell from it (`x_peergate_identit
 x-forwarded-client-cert, if it is a single element about the judged certificate and says nothing that is not in it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import lru_cache
+from typing import NamedTuple
 
 from policies.engine.decision import Decision
 from policies.engine.header_names import (
@@ -37,8 +37,7 @@ _FAMILY_MEMBERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderChanges:
+class HeaderChanges(NamedTuple):
     """What is done to the headers of a request that may pass. Names are lower case, and none is in both parts.
 
     `put`: (name, value), each replacing whatever was received under that name. `removed`: names, present or not.
@@ -53,7 +52,7 @@ NO_CHANGES = HeaderChanges((), ())
 
 def header_changes(
     settable: frozenset[str],
-    received: Iterable[str],
+    received: Collection[str],
     presented: Presented,
     decision: Decision,
     decision_id: str,
@@ -74,19 +73,26 @@ def header_changes(
     put[DECISION_ID] = decision_id
     guard = _guard_of(settable)
     removed = guard.removed_beside(frozenset(put), xfcc_passes=xfcc_passes)
-    if disguised := guard.disguised(received, put):
-        removed += disguised
-    return HeaderChanges(tuple(put.items()), removed)
+    disguised = tuple(name for name in guard.disguised(received) if name not in put)
+    return HeaderChanges(tuple(put.items()), removed + disguised)
+
+
+def disguised_headers(settable: frozenset[str], received: Collection[str]) -> tuple[str, ...]:
+    """Those of the `received` names, lower case, that must be removed and that nobody could have listed beforehand.
+
+    They are a spelling of an untouchable name that servers cannot tell from it, or an odd member of an identity family.
+    """
+    return _guard_of(settable).disguised(received)
 
 
 class _Guard:
     """The names that one set of settable headers makes untouchable, with what was found out about received names."""
 
     def __init__(self, settable: frozenset[str]) -> None:
-        self._settable = frozenset(map(folded_name, settable))
-        self._always = tuple(sorted(IDENTITY_HEADERS | REWRITING_HEADERS | _FAMILY_MEMBERS | settable | self._settable))
+        untouchable = IDENTITY_HEADERS | REWRITING_HEADERS | _FAMILY_MEMBERS | settable
+        self._always = tuple(sorted(untouchable.union(map(folded_name, settable))))
         self._fixed = frozenset(self._always)
-        self._disguises: dict[str, bool] = {}
+        self._harmless: set[str] = set()
         self._beside: dict[tuple[frozenset[str], bool], tuple[str, ...]] = {}
 
     def removed_beside(self, put: frozenset[str], *, xfcc_passes: bool) -> tuple[str, ...]:
@@ -101,25 +107,20 @@ class _Guard:
             self._beside[key] = found
         return found
 
-    def disguised(self, received: Iterable[str], put: Mapping[str, str]) -> tuple[str, ...]:
+    def disguised(self, received: Collection[str]) -> tuple[str, ...]:
         """The received names that mean an untouchable header without being in the fixed list."""
-        known = self._disguises
-        found: list[str] = []
-        for name in received:
-            disguise = known.get(name)
-            if disguise is None:
-                disguise = self._remembered(name)
-            if disguise and name not in put:
-                found.append(name)
-        return tuple(found)
+        if self._harmless.issuperset(received):
+            return ()
+        return tuple(name for name in received if self._is_disguised(name))
 
-    def _remembered(self, name: str) -> bool:
+    def _is_disguised(self, name: str) -> bool:
         folded = folded_name(name)
-        disguise = name not in self._fixed and (folded in self._fixed or is_identity_header(folded))
-        if len(self._disguises) >= MAX_REMEMBERED_HEADER_NAMES:
-            self._disguises.clear()
-        self._disguises[name] = disguise
-        return disguise
+        if name not in self._fixed and (folded in self._fixed or is_identity_header(folded)):
+            return True
+        if len(self._harmless) >= MAX_REMEMBERED_HEADER_NAMES:
+            self._harmless = set()
+        self._harmless.add(name)
+        return False
 
 
 #: One guard for each generation that is still in use; a new generation with the same settable headers shares it.

@@ -68,3 +68,18 @@ END_GRACE_SECONDS = 3.0
 #: Header names, and sets of header names, whose treatment is remembered (`runtime.identity_headers`).
 MAX_REMEMBERED_HEADER_NAMES = 4096
 MAX_REMEMBERED_HEADER_SETS = 1024
+
+#: Trust entries and kinds that have a gauge of their soonest end; where there are more, those that end first.
+MAX_EXPIRY_SERIES = 512
+#: Objects near their end that a process reports, and that health detail shows.
+MAX_NEAR_EXPIRIES = 256
+MAX_SHOWN_EXPIRIES = 20
+#: Objects near their end of which it is remembered what was said.
+MAX_REMEMBERED_EXPIRIES = 4096
+#: Characters of an object's name in reports; a name in a certificate may have thousands.
+MAX_EXPIRY_NAME_CHARS = 200
+#: Seconds before its end from which health detail lists an object: seven days.
+NEAR_EXPIRY_SECONDS = 7 * 86_400.0
+#: Seconds between two looks for warnings that are due, and for which stopping waits for a look.
+EXPIRY_LOOK_SECONDS = 2.0
+EXPIRY_STOP_SECONDS = 1.0
