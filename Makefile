@@ -10,7 +10,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help demo test check bench soak format system-deps clean
+.PHONY: help demo test check bench fuzz soak format system-deps clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ check: $(READY) ## lint, format, types, import law, generated code
 
 bench: $(READY) ## one table of what a decision costs
 	$(BIN)/python -m bench
+
+fuzz: $(READY) ## hostile input against one law after the other, a minute in all
+	$(BIN)/python -m fuzz --seconds 60
 
 soak: $(READY) ## a policy swap every 100 ms for 30 s under steady requests through Envoy
 	PEERGATE_SOAK_SECONDS=30 $(BIN)/python -m pytest tests/envoy/test_reload_under_load.py

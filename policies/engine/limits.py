@@ -7,6 +7,8 @@ MAX_HOST_CHARS = 253
 MAX_LABEL_CHARS = 63
 #: Characters of a method; the longest registered one is UPDATEREDIRECTREF (17).
 MAX_METHOD_CHARS = 32
+#: Pairs of ways to satisfy two conditions that bind names; 64 SANs against 64 others.
+MAX_JOINED_PAIRS = 4096
 #: Hosts whose canonical form is remembered.
 MAX_CACHED_HOSTS = 4096
 #: Callers whose standing and identities are remembered in one generation.

@@ -49,15 +49,24 @@ class SegmentTrie(Generic[Bucket]):
         return node.here
 
     def buckets(self, segments: Sequence[str]) -> list[Bucket]:
-        """The buckets of all patterns that match `segments`."""
+        """The buckets of all patterns that match `segments`. No node is reached twice."""
         found: list[Bucket] = []
-        _collect(self._root, segments, 0, found)
+        waiting = [(self._root, 0)]
+        while waiting:
+            node, depth = waiting.pop()
+            _walk(node, segments, depth, found, waiting)
         return found
 
 
-def _collect(node: _Node[Bucket], segments: Sequence[str], depth: int, found: list[Bucket]) -> None:
-    """Walk on from `node`, which `segments[:depth]` has reached; no node is reached twice."""
-    for segment in segments[depth:]:
+def _walk(
+    node: _Node[Bucket],
+    segments: Sequence[str],
+    depth: int,
+    found: list[Bucket],
+    waiting: list[tuple[_Node[Bucket], int]],
+) -> None:
+    """Walk on from `node`, which `segments[:depth]` has reached; where the way forks, one branch waits."""
+    for segment in segments[depth:] if depth else segments:
         depth += 1
         if node.rest is not None:
             found.append(node.rest)
@@ -67,7 +76,7 @@ def _collect(node: _Node[Bucket], segments: Sequence[str], depth: int, found: li
             if child is None:
                 child = wild
             else:
-                _collect(wild, segments, depth, found)
+                waiting.append((wild, depth))
         if child is None:
             return
         node = child

@@ -6,6 +6,8 @@ on TRUE only, a deny on TRUE or UNKNOWN (law 2).
 
 from typing import Final
 
+from policies.engine.limits import MAX_JOINED_PAIRS
+
 Truth = int
 
 FALSE: Final[Truth] = 0
@@ -31,17 +33,19 @@ def truth_of(solutions: Solutions) -> Truth:
 def joined(left: Solutions, right: Solutions) -> Solutions:
     """Both conditions together: one name has one value, byte for byte, wherever it occurs.
 
-    A name that an UNKNOWN side does not bind agrees with any value: what was not seen cannot contradict.
+    A name that an UNKNOWN side does not bind agrees with any value: what was not seen cannot contradict. More pairs
+    than MAX_JOINED_PAIRS are not looked at: whether one of them agrees is then unknown.
     """
     if left is SATISFIED or not right:
         return right
     if right is SATISFIED or not left:
         return left
-    found: list[tuple[Truth, Bindings]] = []
+    if len(left) * len(right) > MAX_JOINED_PAIRS:
+        return UNDECIDED
+    found: dict[tuple[Truth, frozenset[tuple[str, str]]], Bindings] = {}
     for left_truth, left_bindings in left:
         for right_truth, right_bindings in right:
             if all(right_bindings.get(name, value) == value for name, value in left_bindings.items()):
-                solution = (min(left_truth, right_truth), {**left_bindings, **right_bindings})
-                if solution not in found:
-                    found.append(solution)
-    return tuple(found)
+                bindings = {**left_bindings, **right_bindings}
+                found.setdefault((min(left_truth, right_truth), frozenset(bindings.items())), bindings)
+    return tuple((truth, bindings) for (truth, _), bindings in found.items())

@@ -163,6 +163,10 @@ class _Compilation:
     def _scope(self, file: PolicyDocument) -> tuple[HostPattern, ...] | None:
         if file.scope is None:
             return None
+        for entry in file.trust:
+            message = "a file with a scope cannot say who may vouch for callers: `authenticated` counts them everywhere"
+            hint = "let a file without a scope define the trust entry"
+            self._findings.add(entry.name, Code.SCOPE_EXCEEDED, message, hint)
         found: list[HostPattern] = []
         for host in file.scope.hosts:
             try:

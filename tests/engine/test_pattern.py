@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.engine.path import path_segments
-from policies.engine.pattern import PatternError, SegmentPattern, path_pattern, uri_pattern, uri_segments
+from policies.engine.pattern import PatternError, SegmentPattern, Wild, path_pattern, uri_pattern, uri_segments
 from policies.engine.trie import SegmentTrie
 
 
@@ -87,6 +87,14 @@ def test_the_trie_finds_exactly_the_shapes_that_match(patterns: list[list[str]],
         trie.bucket(pattern).append(position)
     found = sorted(position for bucket in trie.buckets(path) for position in bucket)
     assert found == [position for position, pattern in enumerate(parsed) if _shape(pattern).bound(path) is not None]
+
+
+def test_a_path_that_forks_at_every_segment_is_walked_without_recursion() -> None:
+    trie: SegmentTrie[list[int]] = SegmentTrie(list)
+    depth = 2000
+    for number in range(depth):
+        trie.bucket(SegmentPattern((*[Wild()] * number, "a"))).append(number)
+    assert trie.buckets(["a"] * depth) == [[depth - 1]]
 
 
 def _shape(pattern: SegmentPattern) -> SegmentPattern:

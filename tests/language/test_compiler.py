@@ -202,8 +202,13 @@ def test_references_that_fan_out_are_compiled_once() -> None:
     ],
 )
 def test_a_scope_binds_every_route_that_the_rules_of_its_file_use(route: str, inside: bool) -> None:
-    text = "scope: {hosts: ['*.team.x']}\n" + rule(f"allow: authenticated, to: {route}")
+    text = "scope: {hosts: ['*.team.x']}\n" + rule(f"allow: authenticated, to: {route}", trust="")
     assert problems(text) == ([] if inside else ["scope_exceeded"])
+
+
+def test_a_file_with_a_scope_cannot_say_who_may_vouch_for_callers() -> None:
+    text = "scope: {hosts: [team.x]}\n" + rule("allow: authenticated, to: {hosts: [team.x]}")
+    assert problems(text) == ["scope_exceeded"]
 
 
 def test_a_scope_binds_only_its_own_file() -> None:
