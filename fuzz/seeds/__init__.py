@@ -1,0 +1,1 @@
+"""What targets start from: certificates and a CRL without keys."""

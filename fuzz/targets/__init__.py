@@ -1,0 +1,21 @@
+"""Every target by its name."""
+
+from fuzz.target import Target
+from fuzz.targets import certificate, policy, question, replay, target, xfcc
+
+TARGETS: dict[str, Target] = {
+    found.name: found
+    for found in (
+        certificate.CERTIFICATE,
+        certificate.CRL,
+        certificate.NAME,
+        xfcc.TARGET,
+        policy.TARGET,
+        replay.TARGET,
+        question.CHECK,
+        question.HTTP,
+        question.RECORD,
+        target.PATH,
+        target.HOST,
+    )
+}
