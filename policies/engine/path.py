@@ -18,7 +18,7 @@ Segments = tuple[str, ...]
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@.-]+)+/?|/")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 #: Characters that split, end or escape a path for some reader.
-_REFUSED_RAW = frozenset("\\;# ")
+_REFUSED_RAW = frozenset("\\;#? ")
 _REFUSED_ESCAPED = frozenset("\\;#/%?")
 _STRUCTURAL = frozenset("/\\.%;?#")
 _FIRST_NON_ASCII = 0x80

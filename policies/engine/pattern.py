@@ -124,9 +124,7 @@ def _part(segment: str, whole: str) -> str | Wild:
     match = _CAPTURE.fullmatch(segment)
     if match is not None:
         if not CAPTURE_NAME.fullmatch(match[1]):
-            raise PatternError(
-                f"{whole!r}: {{{match[1]}}} is not a name: letters, digits and _, not starting with a digit"
-            )
+            raise PatternError(f"{whole!r}: a name in braces has letters, digits and _, and starts with no digit")
         return Wild(match[1])
     if "*" in segment:
         raise PatternError(

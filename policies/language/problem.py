@@ -27,7 +27,13 @@ class Problem:
     def __str__(self) -> str:
         """`file:line:column: code: message (hint)`, as compilers print it."""
         tail = f" ({self.hint})" if self.hint else ""
-        return f"{self.at.file}:{self.at.line}:{self.at.column}: {self.code}: {self.message}{tail}"
+        line = f"{self.at.file}:{self.at.line}:{self.at.column}: {self.code}: {self.message}{tail}"
+        return line if line.isprintable() else "".join(map(_printable, line))
+
+
+def _printable(character: str) -> str:
+    """The character, or its escape: whatever a message quotes, a problem is one line."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 class Problems:

@@ -34,7 +34,7 @@ def test_an_unambiguous_path_is_decoded_once(path: str, segments: tuple[str, ...
 @pytest.mark.parametrize(
     "path",
     [
-        "/a\\b", "/a;v=1", "/a#b", "/a\x00", "/a\x1f", "/a\x7f", "/a b", "/a\u00e9", "/a\udcff",
+        "/a\\b", "/a;v=1", "/a#b", "/?", "/a?b", "/a\x00", "/a\x1f", "/a\x7f", "/a b", "/a\u00e9", "/a\udcff",
         "/a%5cb", "/a%5Cb", "/a%3b", "/a%23", "/a%00", "/a%0a", "/a%7f", "/a%1F",
         "/a%2fb", "/a%2Fb", "/a%25b", "/a%2525b", "/a%3fb",
         "/a%", "/a%4", "/a%zz", "/a%4g", "/%%41",
