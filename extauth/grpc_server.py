@@ -9,13 +9,13 @@ gRPC binds both IP versions for a wildcard: `0.0.0.0` listens on `::` too.
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
 import grpc
 
 from extauth import limits
+from extauth.answering_threads import AnsweringThreads
 from extauth.grpc_check import GrpcCheck
 from extauth.health import AUTHORIZATION, SERVICE, health_answer
 from extauth.tls import LiveTls, TlsMaterial
@@ -44,8 +44,9 @@ class GrpcServer:
     ) -> None:
         self._draining = False
         self._is_serving = is_serving
+        self._threads = AnsweringThreads(limits.ANSWERING_THREADS)
         self._server = grpc.server(
-            ThreadPoolExecutor(limits.ANSWERING_THREADS, thread_name_prefix="check"),
+            self._threads,  # type: ignore[arg-type]  # gRPC uses `submit`, as documented of Executor
             options=_options(share_port=share_port),
             maximum_concurrent_rpcs=limits.MAX_CONCURRENT_CALLS,
         )
@@ -68,6 +69,7 @@ class GrpcServer:
             # gRPC removes the socket too, but not of a server that never started.
             Path(self.address.path).unlink(missing_ok=True)
         self._server.stop(grace).wait()
+        self._threads.shutdown(wait=False)
 
     def _answer_health(self, message: bytes, context: grpc.ServicerContext) -> bytes:
         answer = health_answer(message, lambda: self._is_serving() and not self._draining)

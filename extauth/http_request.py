@@ -58,13 +58,14 @@ class HttpReader:
             scope["method"],
             _target_from_scope(scope),
             ",".join(found.get("host", ())),
-            {name: found[name] for name in found if name in conditions} or EMPTY_HEADERS,
+            {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,
             self._seen,
             self._source_ip(found),
             UNREPORTED,
             time,
         )
-        return Received(request, names, xfcc, trace_id_from_traceparent(found.get(TRACEPARENT, ())))
+        trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
+        return Received(request, names, xfcc, trace_id)
 
     def _require_trusted(self, client: tuple[str, int] | None) -> None:
         """`client`: ASGI's transport peer, None for a Unix socket."""

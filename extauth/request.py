@@ -62,24 +62,26 @@ def received_from_check(
     Raises MalformedCheckError if it does not describe one HTTP request.
     """
     attributes = check.attributes
-    if not attributes.request.HasField("http"):
+    asked = attributes.request
+    if not asked.HasField("http"):
         raise MalformedCheckError("the CheckRequest describes no HTTP request (attributes.request.http)")
-    http, source = attributes.request.http, attributes.source
+    http, source = asked.http, attributes.source
     conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
     names, found = _headers_from_http(http, _read_names(conditions))
-    xfcc = ",".join(found.get(XFCC, ()))
+    xfcc = ",".join(found[XFCC]) if XFCC in found else ""
     request = Request(
         presented_from_source(reader, source.certificate, source.principal, xfcc),
         http.method,
         _target_from_http(http, found),
         _host_from_http(http, found),
-        {name: found[name] for name in found if name in conditions} or EMPTY_HEADERS,
+        {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,
         None,
         _source_ip(source, found, hops),
         _sni_from_attributes(attributes),
         time,
     )
-    return Received(request, names, xfcc, trace_id_from_traceparent(found.get(TRACEPARENT, ())))
+    trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
+    return Received(request, names, xfcc, trace_id)
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from threading import Thread
+from time import time
 
 import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from runtime.errors import ServiceError
+from runtime.expiry_status import json_from_ends, near_ends
 from runtime.limits import MAX_OPS_CONNECTIONS, OPS_STOP_SECONDS
 from runtime.process_status import ServiceStatus
 from runtime.status_metrics import StatusCollector
@@ -24,12 +26,14 @@ from runtime.status_metrics import StatusCollector
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def ops_app(status: Callable[[], ServiceStatus], registry: CollectorRegistry) -> Starlette:
-    """The application. `registry`: what is counted beside the status."""
+def ops_app(
+    status: Callable[[], ServiceStatus], registry: CollectorRegistry, clock: Callable[[], float] = time
+) -> Starlette:
+    """The application. `registry`: what is counted beside the status. `clock`: epoch seconds, UTC."""
     app = Starlette(
         routes=[
             Route("/healthz", _alive),
-            Route("/readyz", _readiness(status)),
+            Route("/readyz", _readiness(status, clock)),
             Route("/metrics", _metrics(status, registry)),
         ]
     )
@@ -41,10 +45,11 @@ async def _alive(_: Request) -> Response:
     return PlainTextResponse("alive\n")
 
 
-def _readiness(status: Callable[[], ServiceStatus]) -> _Endpoint:
+def _readiness(status: Callable[[], ServiceStatus], clock: Callable[[], float]) -> _Endpoint:
     async def ready(_: Request) -> Response:
         now = status()
-        return JSONResponse(now.json(), status_code=200 if now.is_ready else 503)
+        body = now.json() | json_from_ends(near_ends(now), clock())
+        return JSONResponse(body, status_code=200 if now.is_ready else 503)
 
     return ready
 

@@ -5,6 +5,7 @@ Plain values: they travel from the workers to the supervisor, and end in `/ready
 
 from dataclasses import dataclass
 
+from runtime.expiry import NOTHING_ENDS, Expiring, ExpiryReport
 from runtime.limits import MAX_SHOWN_PROBLEMS
 from runtime.policy_status import PolicyState, PolicyStatus
 
@@ -14,13 +15,14 @@ class FrontReport:
     """What an adapter adds to the health detail.
 
     `notices`: what an operator should know, such as rules that need headers which this enforcement point is not shown.
-    The numbers are those of its certificate cache, since the start.
+    The numbers are those of its certificate cache, since the start. `served`: the certificates of its listeners.
     """
 
     notices: tuple[str, ...] = ()
     cached_certificates: int = 0
     cache_hits: int = 0
     cache_misses: int = 0
+    served: tuple[Expiring, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class ProcessStatus:
     listening: bool = False
     draining: bool = False
     queued_records: int = 0
+    expiry: ExpiryReport = NOTHING_ENDS
 
     @property
     def is_ready(self) -> bool:

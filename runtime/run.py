@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from runtime.address import Address, TcpAddress
 from runtime.configuration import ServeConfiguration
 from runtime.errors import ConfigurationError
+from runtime.expiry_log import ExpiryWatch
 from runtime.listener import bound_from_address, listener_from_address
 from runtime.ops import OpsServer, ops_app
 from runtime.process_status import ServiceStatus
@@ -54,9 +55,10 @@ def _run_alone(configuration: ServeConfiguration, factory: FrontFactory) -> None
     try:
         with SignalInbox() as inbox, _ops(configuration.ops, status, process.metrics.registry):
             process.start()
-            while not _ends(received := inbox.received(None)):
-                if Signals.SIGHUP in received:
-                    process.reload()
+            with ExpiryWatch(status):
+                while not _ends(received := inbox.received(None)):
+                    if Signals.SIGHUP in received:
+                        process.reload()
             # Inside the block: who probes while the process drains is told so.
             process.stop()
     finally:
@@ -69,7 +71,8 @@ def _run_supervised(configuration: ServeConfiguration, factory: FrontFactory) ->
         Supervisor(configuration, factory, inbox) as supervisor,
         _ops(configuration.ops, supervisor.status, supervisor.registry),
     ):
-        supervisor.run()
+        with ExpiryWatch(supervisor.status):
+            supervisor.run()
         # Inside the block: who probes while the workers drain is told so.
         supervisor.end_workers()
 

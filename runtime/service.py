@@ -7,12 +7,15 @@ flushed.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Protocol
 
 from policies.engine.record import Enforcement
 from runtime.configuration import ServeConfiguration
 from runtime.decision_log import DecisionLog, decision_log_from_text
 from runtime.ending import hard_end_after
+from runtime.expiry import ExpiryCalendar
+from runtime.expiry_source import expiring_from_trust
 from runtime.judge import Judge
 from runtime.limits import END_GRACE_SECONDS, LOG_CLOSE_SECONDS
 from runtime.live_policy import LivePolicy
@@ -77,6 +80,8 @@ class ServingProcess:
         self.live = LivePolicy(PolicySource(configuration.policy), self.metrics)
         self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)
         self._front = factory(Serving(self.live, self.metrics, self._log, configuration.observe, share_port))
+        self._calendar = ExpiryCalendar()
+        self.live.on_change(self._note_ends)
         self._listening = False
         self._draining = False
 
@@ -98,6 +103,7 @@ class ServingProcess:
             listening=self._listening,
             draining=self._draining,
             queued_records=0 if self._log is None else self._log.queued,
+            expiry=self._calendar.report(time()),
         )
 
     def reload(self) -> None:
@@ -124,3 +130,8 @@ class ServingProcess:
             if self._log is not None:
                 self._log.close()
         _LOGGER.info("stopped")
+
+    def _note_ends(self) -> None:
+        policy = self.live.current
+        if policy is not None:
+            self._calendar = ExpiryCalendar(expiring_from_trust(policy.trust))

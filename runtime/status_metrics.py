@@ -1,10 +1,14 @@
-"""States of a service as metrics: read from its status at the moment of the scrape, summed over its processes."""
+"""States of a service as metrics: read from its status at the moment of the scrape.
+
+Numbers of things are summed over its processes; what every process knows alike, such as a date, is told once.
+"""
 
 from collections.abc import Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from runtime.expiry_status import soonest_ends, soonest_served_end
 from runtime.process_status import ServiceStatus
 
 
@@ -20,6 +24,7 @@ class StatusCollector(Collector):
         yield from _service(status)
         yield from _policy(status)
         yield from _certificate_cache(status)
+        yield from _expiry(status)
 
 
 def _service(status: ServiceStatus) -> Iterable[Metric]:
@@ -68,3 +73,22 @@ def _certificate_cache(status: ServiceStatus) -> Iterable[Metric]:
     found.add_metric(["hit"], sum(front.cache_hits for front in fronts))
     found.add_metric(["miss"], sum(front.cache_misses for front in fronts))
     yield found
+
+
+def _expiry(status: ServiceStatus) -> Iterable[Metric]:
+    trust = GaugeMetricFamily(
+        "peergate_trust_expiry_timestamp_seconds",
+        "The first end among the anchors, the intermediates, or the CRLs (nextUpdate) of a trust entry.",
+        labels=["entry", "kind"],
+    )
+    for (entry, kind), end in sorted(soonest_ends(status).items()):
+        trust.add_metric([entry, kind.value], end)
+    yield trust
+    served = GaugeMetricFamily(
+        "peergate_served_certificate_expiry_timestamp_seconds",
+        "The first end in the certificate chain of the listeners.",
+    )
+    end_served = soonest_served_end(status)
+    if end_served is not None:
+        served.add_metric([], end_served)
+    yield served

@@ -1,6 +1,7 @@
 """`docs/commands.md` names every command and every flag, and none that is not there."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,17 @@ import pytest
 from typer.main import get_command
 
 from peergate.cli import app
+from peergate.reports.examination import examination_object
+from pki.authority import Authority
 from policies.authoring.claim import CLAIM_FIELDS
+from policies.authoring.examination import examination_from_presented
+from policies.authoring.examination_entry import ENTRY_CHECKS
+from policies.authoring.examination_leaf import ENTRIES, LEAF_CHECKS
 from policies.authoring.replay_request import REQUEST_FIELDS
+from policies.peer.certificate import certificate_from_der
+from policies.peer.crl import crl_from_bytes
+from policies.peer.presented import presented_from_der
+from policies.peer.trust import TrustEntry, TrustStore
 
 TEXT = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
 
@@ -59,8 +69,30 @@ def test_every_field_of_a_replayed_line_is_on_the_page(field: str) -> None:
     assert re.search(rf"[`\"]{field}[`\"]", SECTIONS["peergate policy replay"])
 
 
+@pytest.mark.parametrize("check", [*LEAF_CHECKS, *ENTRY_CHECKS, ENTRIES])
+def test_every_check_of_a_certificate_is_on_the_page(check: str) -> None:
+    assert f"`{check}`" in SECTIONS["peergate doctor"]
+
+
 def test_every_command_line_on_the_page_names_a_command() -> None:
     scripts = "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL))
     lines = re.findall(r"^(?:.*\| )?(peergate .*?)$", scripts, re.MULTILINE)
     assert len(lines) > 8
     assert [line for line in lines if not any(f"{line} ".startswith(f"{name} ") for name in FLAGS)] == []
+
+
+def test_every_field_of_an_examination_is_on_the_page() -> None:
+    authority = Authority.root("Root")
+    leaf = presented_from_der(authority.issue(subject="CN=a").der, [authority.issued.der])
+    ca = certificate_from_der(authority.issued.der)
+    store = TrustStore([TrustEntry("mesh", (ca,), crls=(crl_from_bytes(authority.crl()),))])
+    written = examination_object(examination_from_presented(leaf, datetime.now(UTC).timestamp(), store))
+    assert [
+        name for name in sorted(keys_in(written)) if not re.search(rf'[`"]{name}[`"]', SECTIONS["peergate doctor"])
+    ] == []
+
+
+def keys_in(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return {*value, *(name for inner in value.values() for name in keys_in(inner))}
+    return {name for inner in value for name in keys_in(inner)} if isinstance(value, list) else set()

@@ -4,6 +4,7 @@ The corpus goes through the Envoy that peergate configures; this one keeps heade
 instead of bytes, so everything that protects here is the service's own doing.
 """
 
+import copy
 import json
 import socket
 import ssl
@@ -61,7 +62,8 @@ def careless_envoy(envoy_binary: Path, authorization: Authorization, folder: Pat
             admin=UnixAddress(str(folder / "admin.sock")),
             access_log=folder / "access.log",
         )
-        bootstrap: Any = bootstrap_from_settings(settings)
+        # Parts of it are constants of their module.
+        bootstrap: Any = copy.deepcopy(bootstrap_from_settings(settings))
         (chain,) = bootstrap["static_resources"]["listeners"][0]["filter_chains"]
         tls = chain["transport_socket"]["typed_config"]["common_tls_context"]
         tls["alpn_protocols"] = ["h2", "http/1.1"]

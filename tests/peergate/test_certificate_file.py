@@ -70,7 +70,12 @@ def test_der_is_a_leaf_alone(written: Write) -> None:
     assert presented_from_files(written(LEAF.der)) == presented_from_der(LEAF.der)
 
 
-@pytest.mark.parametrize("chain", [ISSUING.pem, ISSUING.issued.der, LEAF.chain_pem])
+def words(value: str | bytes) -> str:
+    """An id that is the same in every process: keys and certificates are made anew in each."""
+    return value if isinstance(value, str) else "data"
+
+
+@pytest.mark.parametrize("chain", [ISSUING.pem, ISSUING.issued.der, LEAF.chain_pem], ids=["pem", "der", "with leaf"])
 def test_a_chain_may_come_in_a_file_of_its_own_with_or_without_the_leaf(written: Write, chain: bytes) -> None:
     assert presented_from_files(written(LEAF.pem), written(chain)) == EXPECTED
 
@@ -133,7 +138,7 @@ def private_keys() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(("kind", "data"), private_keys().items())
+@pytest.mark.parametrize(("kind", "data"), private_keys().items(), ids=words)
 def test_a_private_key_in_der_is_named(written: Write, kind: str, data: bytes) -> None:
     said = refusal(written(data))
     assert "private key" in said
@@ -162,7 +167,7 @@ def other_files() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(("kind", "data"), other_files().items())
+@pytest.mark.parametrize(("kind", "data"), other_files().items(), ids=words)
 def test_what_is_taken_for_a_certificate_is_named(written: Write, kind: str, data: bytes) -> None:
     assert kind in refusal(written(data))
 
@@ -184,6 +189,7 @@ def test_what_is_taken_for_a_certificate_is_named(written: Write, kind: str, dat
         (LEAF.pem[:200], "the last PEM block has no -----END CERTIFICATE-----"),
         (LEAF.pem.replace(b"MII", b"M I"), "is not base64"),
     ],
+    ids=words,
 )
 def test_what_is_no_certificate_at_all_is_one_line(written: Write, data: bytes, said: str) -> None:
     path = written(data)
