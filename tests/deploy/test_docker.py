@@ -186,9 +186,14 @@ def _here(command: str, folder: Path) -> str:
 
 
 def _lend_dependencies(environment: Path) -> None:
-    """Let the new environment see the packages of this one, as the locked install would have put them there."""
+    """Let the new environment see the packages of this one, as the locked install would have put them there.
+
+    All but peergate, which may be installed here in editable form.
+    """
     (site,) = environment.glob("lib/python*/site-packages")
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if "peergate" not in package.name and not (site / package.name).exists():
+            (site / package.name).symlink_to(package)
 
 
 def test_the_steps_make_an_environment_with_the_command_from_nothing_but_what_is_copied(tmp_path: Path) -> None:
