@@ -6,7 +6,7 @@ known as revoked under any entry passes none.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from policies.peer.cache import BoundedCache
@@ -62,8 +62,11 @@ class _Prepared:
 class TrustStore:
     """Every trust entry of one policy generation, and what it has judged so far (bounded)."""
 
-    def __init__(self, entries: Iterable[TrustEntry] = ()) -> None:
-        """Raises CrlError if a CRL is not signed by a CA of its entry; `crl_key` tells so for one CRL."""
+    def __init__(self, entries: Iterable[TrustEntry] = (), previous: "TrustStore | None" = None) -> None:
+        """`previous`: the store of the last good generation, whose memory of CRLs goes on.
+
+        Raises CrlError if a CRL is not signed by a CA of its entry; `crl_key` tells so for one CRL.
+        """
         self.entries = tuple(entries)
         verified = [(entry, [_keyed(crl, entry) for crl in entry.crls]) for entry in self.entries]
         self._prepared = tuple(
@@ -74,6 +77,7 @@ class TrustStore:
         self.lists = RevocationLists(
             item for entry, keyed in verified if entry.revocation is not Revocation.OFF for item in keyed
         )
+        self._newest_seen = self._remembered(previous)
         self._timelines: BoundedCache[bytes, Timeline] = BoundedCache(MAX_CACHED_PEERS)
         self._presented: BoundedCache[bytes, tuple[Certificate, ...]] = BoundedCache(MAX_CACHED_AUTHORITIES)
         self._signatures: BoundedCache[tuple[bytes, bytes], bool] = BoundedCache(MAX_CACHED_AUTHORITIES)
@@ -113,12 +117,28 @@ class TrustStore:
         return tuple({ca.der: None for entry in self.entries for ca in entry.authorities})
 
     def crl_rollbacks(self, previous: "TrustStore") -> frozenset[CrlKey]:
-        """The CAs whose newest CRL here is older than their newest one in `previous`, the last good generation."""
+        """The CAs whose newest CRL here is older than one that `previous` or a generation before it had."""
         return frozenset(
             key
-            for key in self.lists.keys & previous.lists.keys
-            if self.lists.newest(key).older_than(previous.lists.newest(key))
+            for key in self.lists.keys & previous._newest_seen.keys()
+            if self.lists.newest(key).older_than(previous._newest_seen[key])
         )
+
+    def crls_gone(self, previous: "TrustStore", entry: TrustEntry) -> frozenset[CrlKey]:
+        """The CAs of `entry` that have no CRL here, though they had one in `previous`, the last good generation."""
+        if entry.revocation is Revocation.OFF:
+            return frozenset()
+        own = {(ca.subject, ca.spki_sha256) for ca in entry.authorities}
+        return (previous.lists.keys - self.lists.keys) & own
+
+    def _remembered(self, previous: "TrustStore | None") -> dict[CrlKey, Crl]:
+        """The newest CRL that was ever seen of each CA, without what it lists."""
+        newest = {} if previous is None else dict(previous._newest_seen)
+        for key in self.lists.keys:
+            crl = self.lists.newest(key)
+            if key not in newest or newest[key].older_than(crl):
+                newest[key] = replace(crl, serials=frozenset())
+        return newest
 
     def _timeline(self, presented: PresentedCertificate) -> Timeline:
         leaf = presented.leaf

@@ -322,6 +322,30 @@ def test_a_crl_older_than_the_last_good_one_is_a_problem() -> None:
     assert (later is not None, codes) == (True, [])
 
 
+def _with_folder(files: dict[str, bytes], previous: PolicySet | None = None) -> tuple[PolicySet | None, list[str]]:
+    entry = "anchors: [root.pem], intermediates: [issuing.pem], crls: [crls]"
+    text = f"version: 1\n{trust(entry)}".encode()
+    found = load_policy({"p.yaml": text}, NoFiles({**TRUST_FILES, **files}), previous)
+    return found.policy, [problem.code for problem in found.problems]
+
+
+def test_a_crl_that_vanishes_from_its_folder_is_a_problem_and_not_a_pardon() -> None:
+    both = {"crls/m.crl": MESH.crl([LEAF.certificate]), "crls/issuing.crl": ISSUING.crl()}
+    first, _ = _with_folder(both)
+    assert first is not None
+    assert _with_folder({"crls/issuing.crl": ISSUING.crl()}, first) == (None, ["crl_missing"])
+    again, codes = _with_folder(both, first)
+    assert (again is not None, codes) == (True, [])
+
+
+def test_an_older_crl_is_refused_though_the_policy_named_none_in_between() -> None:
+    first, _ = _with_crl(MESH.crl([LEAF.certificate], number=7))
+    plain = f"version: 1\n{trust('anchors: [root.pem]')}".encode()
+    between = load_policy({"p.yaml": plain}, NoFiles({"root.pem": MESH.pem}), first).policy
+    assert between is not None
+    assert _with_crl(MESH.crl(number=6), between) == (None, ["crl_older"])
+
+
 # --- generations
 
 

@@ -1,6 +1,6 @@
 """Trust entries: reads the certificate and CRL files that they name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ _REVOCATION_WORDS = tuple(word.value for word in Revocation)
 
 
 def trust_store(
-    documents: Iterable[TrustDocument], surroundings: Surroundings, findings: Findings, previous: TrustStore | None
+    documents: Collection[TrustDocument], surroundings: Surroundings, findings: Findings, previous: TrustStore | None
 ) -> tuple[TrustStore, dict[str, str]]:
     """The compiled entries, and SPIFFE trust domain -> entry name.
 
@@ -43,9 +43,11 @@ def trust_store(
                 )
                 hint = "list all its anchors in one entry"
                 findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
-    store = TrustStore(entries)
+    store = TrustStore(entries, previous)
     if previous is not None:
         reader.check_not_older(store, previous)
+        for document, entry in zip(documents, entries, strict=True):
+            reader.check_not_gone(document, store.crls_gone(previous, entry))
     return store, domains
 
 
@@ -82,6 +84,13 @@ class _Reader:
         for key in store.crl_rollbacks(previous):
             message = f"the CRL of {quoted(key[0].text)} is older than the one loaded before"
             self.findings.add(self.crl_places[key], Code.CRL_OLDER, message, "put the newest CRL there")
+
+    def check_not_gone(self, document: TrustDocument, gone: Collection[CrlKey]) -> None:
+        """Report CAs whose CRL has vanished: what it lists would be good again."""
+        for key in gone if document.crls else ():
+            message = f"the CRL of {quoted(key[0].text)} that was loaded before is not among `crls` any more"
+            hint = "put it back; to go on without it, take the CA out, or restart"
+            self.findings.add(document.crls[0].at, Code.CRL_MISSING, message, hint)
 
     def _certificates(self, paths: Texts) -> tuple[Certificate, ...]:
         found: list[Certificate] = []
