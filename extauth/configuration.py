@@ -21,6 +21,12 @@ def trusted_hop_from_text(text: str) -> str:
     return text
 
 
+def balancer_from_text(text: str) -> str:
+    """A value of `--balancer` as written, if it is one."""
+    TrustedHops.of_balancers((text,))
+    return text
+
+
 def header_names_from_text(text: str) -> str:
     """A comma list of header names, lower-cased."""
     for name in text.split(","):
@@ -31,7 +37,7 @@ def header_names_from_text(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtauthConfiguration(ServeConfiguration):
-    """What is set by flag, variable or file: paths as written, `trusted_hop` and `seen_headers` as flags take them."""
+    """What is set by flag, variable or file: paths as written, what may be repeated as its flag takes it."""
 
     listen: Annotated[Address, Setting(address_from_text)]
     http: Annotated[Address | None, Setting(address_from_text)] = None
@@ -39,6 +45,7 @@ class ExtauthConfiguration(ServeConfiguration):
     tls_key: Annotated[str | None, Setting(text_from_text)] = None
     tls_client_ca: Annotated[str | None, Setting(text_from_text)] = None
     trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)] = ()
+    balancer: Annotated[tuple[str, ...], Setting(balancer_from_text, several=True)] = ()
     seen_headers: Annotated[tuple[str, ...], Setting(header_names_from_text, several=True)] = ()
 
 
@@ -50,6 +57,7 @@ class ExtauthSettings:
     http: Address | None = None
     tls: TlsFiles | None = None
     hops: TrustedHops = NO_HOPS
+    balancers: TrustedHops = NO_HOPS
     seen_headers: frozenset[str] = frozenset()
 
     @property
@@ -71,7 +79,8 @@ def settings_from_configuration(configuration: ExtauthConfiguration) -> ExtauthS
     elif configuration.seen_headers:
         raise ConfigurationError("--seen-headers is about --http; over gRPC Envoy shows every header")
     names = frozenset(name for names in configuration.seen_headers for name in names.split(","))
-    return ExtauthSettings(configuration.listen, configuration.http, _tls_files(configuration), hops, names)
+    balancers = TrustedHops.of_balancers(configuration.balancer)
+    return ExtauthSettings(configuration.listen, configuration.http, _tls_files(configuration), hops, balancers, names)
 
 
 def _check_apart(listen: Address, http: Address) -> None:

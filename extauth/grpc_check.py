@@ -15,11 +15,11 @@ class GrpcCheck:
     """The service: bytes in, bytes out. Used by many threads."""
 
     def __init__(
-        self, checks: Checks, reader: PresentedReader, hops: TrustedHops, clock: Callable[[], float] = time
+        self, checks: Checks, reader: PresentedReader, balancers: TrustedHops, clock: Callable[[], float] = time
     ) -> None:
         self._checks = checks
         self._reader = reader
-        self._hops = hops
+        self._balancers = balancers
         self._clock = clock
         self._answers = Stencils(lambda verdict: response_from_verdict(verdict).SerializeToString())
 
@@ -27,7 +27,7 @@ class GrpcCheck:
         """Answer a serialized CheckRequest with a serialized CheckResponse."""
         verdict = self._checks.verdict(
             lambda policy: received_from_check(
-                check_from_bytes(message), policy, self._reader, self._hops, self._clock()
+                check_from_bytes(message), policy, self._reader, self._balancers, self._clock()
             )
         )
         return self._answers.answer(verdict)

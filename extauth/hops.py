@@ -1,7 +1,8 @@
-"""Law 7: who may speak for others. `--trusted-hop CIDR`, default nobody.
+"""Law 7: who may speak for others, default nobody.
 
-A trusted hop is believed what it says of its own caller: over HTTP the certificate, and the address it appended to
-X-Forwarded-For. `unix` trusts every process that may open our Unix socket.
+`--trusted-hop CIDR` is believed the certificate that it forwards over HTTP; `unix` is every process that may open our
+Unix socket. `--balancer CIDR` is believed the address that it appended to X-Forwarded-For. The two are apart because
+the Envoys that may ask often share a network with the callers, and a caller must not choose its own address.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ def address_from_text(text: str) -> IpAddress | None:
 
 @dataclass(frozen=True, slots=True)
 class TrustedHops:
-    """The peers that may speak for others."""
+    """Peers that may speak for others."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     unix: bool = False
@@ -38,7 +39,13 @@ class TrustedHops:
     @classmethod
     def parse(cls, texts: tuple[str, ...]) -> Self:
         """Read the values of `--trusted-hop`. Raises ConfigurationError."""
-        return cls(tuple(_network_from_text(text) for text in texts if text != UNIX), UNIX in texts)
+        networks = tuple(_network_from_text(text, "--trusted-hop") for text in texts if text != UNIX)
+        return cls(networks, UNIX in texts)
+
+    @classmethod
+    def of_balancers(cls, texts: tuple[str, ...]) -> Self:
+        """Read the values of `--balancer`. Raises ConfigurationError."""
+        return cls(tuple(_network_from_text(text, "--balancer") for text in texts))
 
     def __bool__(self) -> bool:
         return self.unix or bool(self.networks)
@@ -48,7 +55,7 @@ class TrustedHops:
         return any(address.version == network.version and address in network for network in self.networks)
 
     def client_address(self, forwarded_for: str) -> IpAddress | None:
-        """The right-most address of X-Forwarded-For (`a, b, c`) that is no trusted hop: what the nearest of them saw.
+        """The right-most address of X-Forwarded-For (`a, b, c`) that is none of these: what the nearest of them saw.
 
         None if there is none, or if what stands there is not an address: what is further left was written by others.
         """
@@ -62,17 +69,18 @@ class TrustedHops:
 NO_HOPS = TrustedHops()
 
 
-def _network_from_text(text: str) -> IPv4Network | IPv6Network:
+def _network_from_text(text: str, flag: str) -> IPv4Network | IPv6Network:
     cidr, comma, condition = text.partition(",")
     if comma:
         raise ConfigurationError(
-            f"--trusted-hop {text}: {condition!r} is not supported by extauth; let the listener ask for a client "
-            f"certificate (--tls-client-ca) and write --trusted-hop {cidr}"
+            f"{flag} {text}: {condition!r} is not supported by extauth; let the listener ask for a client "
+            f"certificate (--tls-client-ca) and write {flag} {cidr}"
         )
     try:
         network = ip_network(cidr)
     except ValueError as error:
-        raise ConfigurationError(f"--trusted-hop {text}: {error}; write a CIDR such as 10.1.0.0/16, or unix") from None
+        alternative = ", or unix" if flag == "--trusted-hop" else ""
+        raise ConfigurationError(f"{flag} {text}: {error}; write a CIDR such as 10.1.0.0/16{alternative}") from None
     if network.prefixlen == 0:
-        raise ConfigurationError(f"--trusted-hop {text} trusts everybody: name the addresses of the proxies")
+        raise ConfigurationError(f"{flag} {text} trusts everybody: name the addresses of the proxies")
     return network

@@ -57,6 +57,10 @@ class CheckProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep it as it came."""
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
         """Answer. A body that may follow is skipped."""
         self._unfinished = 0

@@ -15,7 +15,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from extauth.errors import MalformedCheckError, UntrustedHopError
-from extauth.hops import IpAddress, TrustedHops, address_from_text
+from extauth.hops import NO_HOPS, IpAddress, TrustedHops, address_from_text
 from extauth.limits import MAX_HEADERS
 from extauth.request import UNREADABLE, WRITTEN_FOR_UNREADABLE, Headers, Received
 from extauth.trace import TRACEPARENT, trace_id_from_traceparent
@@ -38,8 +38,15 @@ Scope = MutableMapping[str, Any]
 class HttpReader:
     """Reads what Envoy repeats; configured with whom to believe and what Envoy was told to show."""
 
-    def __init__(self, reader: PresentedReader, hops: TrustedHops, seen_headers: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        reader: PresentedReader,
+        hops: TrustedHops,
+        seen_headers: Iterable[str] = (),
+        balancers: TrustedHops = NO_HOPS,
+    ) -> None:
         self._reader = reader
+        self._balancers = balancers
         self._hops = hops
         self._seen = ALWAYS_SEEN.union(seen_headers)
         self._read = {name.encode("latin-1"): name for name in self._seen | _ALWAYS_READ}
@@ -80,14 +87,17 @@ class HttpReader:
             raise UntrustedHopError(f"the caller {client[0]} is no trusted hop: start with --trusted-hop CIDR")
 
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[list[str], Headers]:
+        """The names of all headers, and the values of those that are read, in order of receipt."""
         if len(headers) > MAX_HEADERS:
             raise MalformedCheckError(f"the request has more than {MAX_HEADERS} headers")
+        read = self._read
         names: list[str] = []
         found: dict[str, tuple[str, ...]] = {}
         for raw_name, raw_value in headers:
-            name = self._read.get(raw_name)
+            # Envoy writes names in lower case, so others are looked up twice.
+            name = read.get(raw_name) or read.get(raw_name.lower())
             if name is None:
-                names.append(raw_name.decode("latin-1"))
+                names.append(raw_name.decode("latin-1").lower())
                 continue
             names.append(name)
             value = raw_value.decode("utf-8", "surrogateescape").replace(WRITTEN_FOR_UNREADABLE, UNREADABLE)
@@ -97,7 +107,7 @@ class HttpReader:
     def _source_ip(self, found: Headers) -> IpAddress | None:
         """What the hop appended to X-Forwarded-For, if the operator says that it is shown; our own peer is the hop."""
         forwarded = found.get(_FORWARDED_FOR, ())
-        return self._hops.client_address(",".join(forwarded)) if forwarded else None
+        return self._balancers.client_address(",".join(forwarded)) if forwarded else None
 
 
 def _target_from_scope(scope: Scope) -> str:

@@ -55,7 +55,7 @@ def check_from_bytes(message: bytes) -> CheckRequest:
 
 
 def received_from_check(
-    check: CheckRequest, policy: PolicySet | None, reader: PresentedReader, hops: TrustedHops, time: float
+    check: CheckRequest, policy: PolicySet | None, reader: PresentedReader, balancers: TrustedHops, time: float
 ) -> Received:
     """Read `envoy.service.auth.v3.CheckRequest` for `policy`, as of `time` (epoch seconds, our clock, not Envoy's).
 
@@ -76,7 +76,7 @@ def received_from_check(
         _host_from_http(http, found),
         {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,
         None,
-        _source_ip(source, found, hops),
+        _source_ip(source, found, balancers),
         _sni_from_attributes(attributes),
         time,
     )
@@ -132,11 +132,11 @@ def _host_from_http(http: AttributeContext.HttpRequest, found: Headers) -> str:
     return hosts[0] if len(hosts) == 1 else ",".join(hosts)
 
 
-def _source_ip(source: AttributeContext.Peer, found: Headers, hops: TrustedHops) -> IpAddress | None:
-    """The transport peer, or behind a trusted hop the address that it forwarded for; None for a Unix socket."""
+def _source_ip(source: AttributeContext.Peer, found: Headers, balancers: TrustedHops) -> IpAddress | None:
+    """The transport peer, or behind a balancer the address that it forwarded for; None for a Unix socket."""
     address = address_from_text(source.address.socket_address.address)
-    if hops and address is not None and hops.has(address):
-        return hops.client_address(",".join(found.get(_FORWARDED_FOR, ())))
+    if balancers and address is not None and balancers.has(address):
+        return balancers.client_address(",".join(found.get(_FORWARDED_FOR, ())))
     return address
 
 

@@ -83,7 +83,7 @@ class ExtauthFront:
         # The other listener has the same files.
         self._served = None if tls is None else ServedChain(tls)
         return GrpcServer(
-            GrpcCheck(self._checks, self._reader, settings.hops),
+            GrpcCheck(self._checks, self._reader, settings.balancers),
             lambda: live.current is not None,
             settings.listen,
             tls=tls,
@@ -92,7 +92,7 @@ class ExtauthFront:
 
     def _http_server(self, address: Address) -> HttpServer:
         settings = self._settings
-        reader = HttpReader(self._reader, settings.hops, settings.seen_headers)
+        reader = HttpReader(self._reader, settings.hops, settings.seen_headers, settings.balancers)
         return HttpServer(
             HttpCheck(self._checks, reader),
             listener_from_address(address, share_port=self._serving.share_port),

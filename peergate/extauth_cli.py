@@ -36,6 +36,10 @@ def serve(
         list[str] | None,
         typer.Option(metavar="CIDR[,spiffe=ID]", help="A proxy whose forwarded headers are believed."),
     ] = None,
+    balancer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="A load balancer whose X-Forwarded-For entry is believed."),
+    ] = None,
     seen_headers: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME,NAME", help="Request headers that Envoy shows over HTTP (allowed_headers)."),
@@ -96,6 +100,7 @@ def serve(
         "http": http,
         "ops": ops,
         "trusted_hop": trusted_hop,
+        "balancer": balancer,
         "seen_headers": seen_headers,
         "tls_cert": tls_cert,
         "tls_key": tls_key,

@@ -1,14 +1,19 @@
 """The other conditions of a rule: where from, when, and request headers. Each is false, unknown or true."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from math import isnan
 
 from policies.engine.errors import HostInvalid
 from policies.engine.host import HostPattern, canonical_host
 from policies.engine.request import UNREPORTED, Request
 from policies.engine.truth import FALSE, TRUE, UNKNOWN, Truth
+
+#: What undecodable bytes became (`surrogateescape`).
+_UNREADABLE = re.compile("[\udc80-\udcff]")
 
 
 class Networks:
@@ -85,6 +90,8 @@ class When:
             self.before is not None and request.time >= self.before
         ):
             return FALSE
+        if isnan(request.time):
+            return UNKNOWN
         truth = self._sni_truth(request) if self.sni else TRUE
         if truth != FALSE and (self.days or self.hours):
             truth = min(truth, self._clock_truth(request.time))
@@ -129,15 +136,15 @@ class HeaderIs:
         if not received:
             return FALSE
         value = received[0]
-        if len(received) > 1 or "," in value or any("\udc80" <= character <= "\udcff" for character in value):
+        if len(received) > 1 or "," in value or _UNREADABLE.search(value):
             return UNKNOWN
         return TRUE if value.strip(" \t") in self.values else FALSE
 
 
 def is_grpc(request: Request) -> bool:
-    """Whether the content type is `application/grpc`, alone or followed by `+…` or `;…`; one value only."""
+    """Whether the content type is `application/grpc`, alone or followed by `+…` or `;…`; one value, without a comma."""
     received = request.headers.get("content-type")
-    if received is None or len(received) != 1:
+    if received is None or len(received) != 1 or "," in received[0]:
         return False
     value = received[0].strip(" \t").lower()
     return value == "application/grpc" or value.startswith(("application/grpc+", "application/grpc;"))

@@ -19,6 +19,7 @@ from policies.engine.selector import (
     Selector,
     SerialIn,
     UriIs,
+    dns_name,
 )
 from policies.engine.trie import SegmentTrie
 from policies.peer.certificate import IdentityFacts
@@ -135,7 +136,7 @@ def _keys_of_atom(atom: _Atom) -> Iterable[tuple[object, ...]]:
 
 def _keys_of_facts(facts: IdentityFacts) -> Iterable[tuple[object, ...]]:
     for dns in facts.dns or ():
-        name = dns.lower()
+        name = dns_name(dns)
         yield ("dns", False, name)
         yield ("dns", True, name.partition(".")[2])
     for email in facts.email or ():
@@ -144,6 +145,8 @@ def _keys_of_facts(facts: IdentityFacts) -> Iterable[tuple[object, ...]]:
         yield ("email", "*@" + address.partition("@")[2])
     yield ("serial", facts.serial)
     yield ("certificate", facts.cert_sha256)
+    for twin in facts.twin_sha256:
+        yield ("certificate", twin)
     yield ("spki", facts.spki_sha256)
     for kind, name_ in (("subject", facts.subject), ("issuer", facts.issuer)):
         for rdn in name_.rdns if name_ is not None else ():

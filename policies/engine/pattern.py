@@ -110,6 +110,8 @@ def _pattern(raw: list[str], whole: str, *, decode_as_path: bool) -> SegmentPatt
     rest = raw[-1] == "**"
     if rest:
         raw = raw[:-1]
+        if "" in raw:
+            raise PatternError(f"{whole!r} has an empty segment (//)")
     parts = [_part(segment, whole) for segment in raw]
     if decode_as_path:
         parts = _decoded(parts, whole)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 from policies.engine.host import HostPattern
+from policies.engine.limits import MAX_JOINED_PAIRS
 from policies.engine.pattern import SegmentPattern, uri_segments
 from policies.engine.truth import (
     NO_BINDINGS,
@@ -20,6 +21,7 @@ from policies.engine.truth import (
     UNSATISFIED,
     Bindings,
     Solutions,
+    Truth,
     joined,
     truth_of,
 )
@@ -141,7 +143,7 @@ class DnsIs(Selector):
             return UNSATISFIED
         if caller.facts.dns is None:
             return UNDECIDED
-        return _solutions(self.pattern.bound(name.lower()) for name in caller.facts.dns)
+        return _solutions(self.pattern.bound(dns_name(name)) for name in caller.facts.dns)
 
     @property
     def may_bind(self) -> frozenset[str]:
@@ -182,7 +184,8 @@ class IpSanIn(Selector):
             return UNSATISFIED
         if caller.facts.ip is None:
             return UNDECIDED
-        found = any(address in network for address in caller.facts.ip for network in self.networks)
+        addresses = [getattr(address, "ipv4_mapped", None) or address for address in caller.facts.ip]
+        found = any(address in network for address in addresses for network in self.networks)
         return SATISFIED if found else UNSATISFIED
 
 
@@ -236,6 +239,8 @@ class DigestIn(Selector):
         digest = caller.facts.spki_sha256 if self.of_spki else caller.facts.cert_sha256
         if digest is None:
             return UNDECIDED
+        if not self.of_spki and not self.digests.isdisjoint(caller.facts.twin_sha256):
+            return SATISFIED
         return SATISFIED if digest in self.digests else UNSATISFIED
 
 
@@ -294,10 +299,15 @@ class AnyOf(Selector):
 
     def solutions(self, caller: Caller) -> Solutions:
         """The solutions of all parts."""
-        found: list[tuple[int, Bindings]] = []
+        if len(self.parts) == 1:
+            return self.parts[0].solutions(caller)
+        found: dict[tuple[Truth, frozenset[tuple[str, str]]], Bindings] = {}
         for part in self.parts:
-            found.extend(solution for solution in part.solutions(caller) if solution not in found)
-        return tuple(found)
+            for truth, bindings in part.solutions(caller):
+                found.setdefault((truth, frozenset(bindings.items())), bindings)
+        if len(found) > MAX_JOINED_PAIRS:
+            return UNDECIDED
+        return tuple((truth, bindings) for (truth, _), bindings in found.items())
 
     def admits_unauthenticated(self) -> bool:
         """If one alternative does."""
@@ -366,6 +376,11 @@ class Reference(Selector):
     def must_bind(self) -> frozenset[str]:
         """What the named selector must bind."""
         return self._must_bind
+
+
+def dns_name(san: str) -> str:
+    """A DNS SAN as patterns know it: lower case, without the dot at the end."""
+    return san.lower().removesuffix(".")
 
 
 def _solutions(matches: Iterable[Bindings | None]) -> Solutions:

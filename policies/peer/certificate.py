@@ -21,11 +21,15 @@ from policies.peer.limits import MAX_CERTIFICATE_BYTES, MAX_TRUST_FILE_BYTES
 from policies.peer.name import DistinguishedName
 from policies.peer.pem import der_from_pem
 from policies.peer.signature import Signature, key_kind, key_weakness, signature_of
+from policies.peer.twin import twin_digests
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityFacts:
-    """Who a caller is said to be. None = this enforcement point was not shown it (unknown); () = it has none."""
+    """Who a caller is said to be. None = this enforcement point was not shown it (unknown); () = it has none.
+
+    `twin_sha256`: what `cert_sha256` would be with the other, equally valid ECDSA signature (see `twin`).
+    """
 
     uri: tuple[str, ...] | None = ()
     dns: tuple[str, ...] | None = ()
@@ -36,6 +40,7 @@ class IdentityFacts:
     serial: int | None = None
     cert_sha256: bytes | None = None
     spki_sha256: bytes | None = None
+    twin_sha256: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ def _certificate(data: bytes) -> Certificate:
     cert_sha256, spki_sha256 = sha256(data), sha256(fields.spki)
     return Certificate(
         der=data,
-        identity=_identity(fields, cert_sha256, spki_sha256),
+        identity=_identity(fields, cert_sha256, spki_sha256, twin_digests(data, source)),
         not_before=source.not_valid_before_utc.timestamp(),
         not_after=source.not_valid_after_utc.timestamp(),
         subject=fields.subject,
@@ -155,11 +160,10 @@ def _certificate(data: bytes) -> Certificate:
     )
 
 
-def _identity(fields: _Fields, cert_sha256: bytes, spki_sha256: bytes) -> IdentityFacts:
+def _identity(fields: _Fields, cert_sha256: bytes, spki_sha256: bytes, twin_sha256: tuple[bytes, ...]) -> IdentityFacts:
     san = fields.extensions.san
-    return IdentityFacts(
-        san.uri, san.dns, san.email, san.ip, fields.subject, fields.issuer, fields.serial, cert_sha256, spki_sha256
-    )
+    names = (san.uri, san.dns, san.email, san.ip)
+    return IdentityFacts(*names, fields.subject, fields.issuer, fields.serial, cert_sha256, spki_sha256, twin_sha256)
 
 
 def _fields(data: bytes) -> _Fields:

@@ -12,8 +12,9 @@ from base64 import b64decode
 from policies.peer.errors import CertificateError
 
 _BOUNDARY = re.compile(r"-----(BEGIN|END) ([A-Z0-9][A-Z0-9 ]*)-----")
-# Whatever a person would take for a boundary: it must be one.
-_LIKE_BOUNDARY = re.compile(r"-----.*[A-Za-z]|[A-Za-z].*-----|^\s*-+\s*(?:BEGIN|END)\b")
+_DASHES = re.compile(r"\s*-+\s*(?:BEGIN|END)\b")
+#: Characters of a line of explanatory text; openssl's longest are names, of some hundred.
+_MAX_COMMENT_CHARS = 4096
 
 
 def der_from_pem(text: str, *, limit: int, label: str = "CERTIFICATE", explained: bool = False) -> tuple[bytes, ...]:
@@ -37,13 +38,20 @@ def der_from_pem(text: str, *, limit: int, label: str = "CERTIFICATE", explained
                 raise CertificateError(f"more than {limit} PEM blocks")
         elif body is not None:
             body.append(line)
-        elif line and (not explained or _LIKE_BOUNDARY.search(line) or "\x00" in line):
+        elif line and (not explained or not _is_comment(line)):
             raise CertificateError(f"line {number} is neither part of a PEM block nor a comment: {line[:40]!r}")
     if body is not None:
         raise CertificateError(f"the last PEM block has no -----END {label}-----")
     if not blocks:
         raise CertificateError(f"no PEM block: there is no -----BEGIN {label}-----")
     return tuple(blocks)
+
+
+def _is_comment(line: str) -> bool:
+    """Whether nobody would take the line for a boundary of a block: whatever looks like one must be one."""
+    if len(line) > _MAX_COMMENT_CHARS or "\x00" in line or _DASHES.match(line):
+        return False
+    return "-----" not in line or not any(character.isascii() and character.isalpha() for character in line)
 
 
 def _check_boundary(boundary: re.Match[str], number: int, label: str, *, inside: bool) -> None:

@@ -102,6 +102,10 @@ def test_days_alone_are_whole_days() -> None:
     assert when(days=FRIDAY).truth(request(time=friday + 1)) == FALSE
 
 
+def test_a_time_that_is_no_number_is_unknown() -> None:
+    assert when(after=100.0).truth(request(time=float("nan"))) == UNKNOWN
+
+
 @pytest.mark.parametrize("time", [1e30, -1e30, float("inf"), float("nan")])
 def test_a_time_outside_the_calendar_is_unknown_not_an_exception(time: float) -> None:
     assert when(days=FRIDAY).truth(request(time=time)) == UNKNOWN
@@ -137,6 +141,7 @@ def test_an_absent_header_is_false_and_one_that_is_not_shown_is_unknown() -> Non
         ("application/grpcx", False),
         ("text/plain", False),
         ("application/grpc,x", False),
+        ("application/grpc+proto,text/html", False),
     ],
 )
 def test_a_grpc_content_type_is_whole_or_followed_by_plus_or_semicolon(value: str, grpc: bool) -> None:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -77,11 +78,18 @@ EXTRAS = st.sampled_from(
 RULES = st.lists(
     st.tuples(st.sampled_from(["allow", "allow", "deny"]), SELECTORS, ROUTES, EXTRAS), min_size=1, max_size=6
 )
+
+
+def _facts(
+    uri: tuple[str, ...], dns: list[str], email: tuple[str, ...], subject: str, unknown: set[str]
+) -> IdentityFacts:
+    facts = caller(uri, dns=dns, email=email, ip=["10.1.1.1"], subject=subject, issuer="CN=i").facts
+    hidden: dict[str, Any] = dict.fromkeys(unknown)
+    return replace(facts, **hidden)
+
+
 FACTS = st.builds(
-    lambda uri, dns, email, subject, unknown: replace(
-        caller(uri, dns=dns, email=email, ip=["10.1.1.1"], subject=subject, issuer="CN=i").facts,
-        **dict.fromkeys(unknown, None),
-    ),
+    _facts,
     st.sampled_from([(), ("spiffe://td/a",), ("spiffe://td/b",), ("spiffe://td/a/b",), ("urn:x",)]),
     st.lists(st.sampled_from(["a.x", "b.x", "A.X", "a.b.x"]), max_size=2, unique=True),
     st.sampled_from([(), ("q@m",)]),

@@ -38,6 +38,8 @@ def test_http_without_a_trusted_hop_is_refused() -> None:
     [
         ({"trusted_hop": ["everybody"]}, "write a CIDR"),
         ({"trusted_hop": ["10.0.0.0/8,spiffe=spiffe://a/b"]}, "--tls-client-ca"),
+        ({"balancer": ["unix"]}, "--balancer unix"),
+        ({"balancer": ["0.0.0.0/0"]}, "--balancer 0.0.0.0/0 trusts everybody"),
         ({"seen_headers": ["x-a"]}, "--seen-headers is about --http"),
         ({"http": "127.0.0.1:1", "trusted_hop": ["unix"], "seen_headers": ["x a"]}, "no header name"),
         ({"http": "127.0.0.1:1", "trusted_hop": ["unix"], "seen_headers": ["x-a,,x-b"]}, "no header name"),

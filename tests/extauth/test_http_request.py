@@ -193,6 +193,14 @@ def test_repeated_lines_keep_their_order() -> None:
     assert request(asked, seen=["x-ring"]).headers["x-ring"] == ("a", f"\udcff{UNREADABLE}")
 
 
+def test_names_are_compared_without_case() -> None:
+    asked = scope(headers=[(b"X-Forwarded-Client-Cert", xfcc(billing()).encode()), (b"X-Ring", b"a"), (b"X-B", b"b")])
+    found = received(asked, seen=["x-ring"])
+    assert isinstance(found.request.peer, PresentedCertificate)
+    assert found.request.headers == {"x-ring": ("a",)}
+    assert list(found.names)[-1] == "x-b"
+
+
 def test_the_names_of_all_headers_are_told_for_removal() -> None:
     names = received(scope(headers=[(b"x_peergate_identity", b"1"), (b"\xff", b"1")])).names
     assert names == ["host", "content-length", "x_peergate_identity", "\xff"]
@@ -222,7 +230,14 @@ def test_x_forwarded_for_gives_the_address_if_the_operator_says_that_it_is_shown
 
 def test_several_x_forwarded_for_lines_are_one_list() -> None:
     asked = scope(headers=[(b"x-forwarded-for", b"192.0.2.1"), (b"x-forwarded-for", b"192.0.2.2, 127.0.0.1")])
-    assert request(asked, seen=["x-forwarded-for"]).source_ip == ip_address("192.0.2.2")
+    balancers = TrustedHops.of_balancers(("127.0.0.0/8",))
+    reader = HttpReader(PresentedReader(), HOPS, ["x-forwarded-for"], balancers)
+    assert reader.received_from_scope(asked, policy(), NOW).request.source_ip == ip_address("192.0.2.2")
+
+
+def test_a_caller_in_the_network_of_the_trusted_hops_cannot_choose_its_address() -> None:
+    asked = scope(headers=[(b"x-forwarded-for", b"10.20.0.1, 127.0.0.1")])
+    assert request(asked, seen=["x-forwarded-for"]).source_ip == ip_address("127.0.0.1")
 
 
 def test_the_trace_id_is_that_of_traceparent() -> None:

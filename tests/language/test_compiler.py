@@ -47,6 +47,10 @@ def test_a_policy_without_problems_compiles() -> None:
         (rule("allow: {uri: 'spiffe://td/a//b'}, to: any"), "pattern_invalid"),
         (rule("allow: {uri: 'spiffe://elsewhere/sa'}, to: any"), "trust_domain_unknown"),
         (rule("allow: {uri: 'spiffe://td/sa', trust: partners}, to: any", TWO), "pattern_invalid"),
+        (rule("allow: {uri: 'https://p\u0430rtner.example/x'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'no-scheme'}, to: any"), "pattern_invalid"),
+        (rule("allow: {uri: 'spiffe:td/x'}, to: any"), "pattern_invalid"),
+        (rule("allow: {email: 'a@x,b@y'}, to: any"), "pattern_invalid"),
         (rule("allow: {dns: '**.x'}, to: any"), "pattern_invalid"),
         (rule("allow: {email: 'a*@x'}, to: any"), "pattern_invalid"),
         (rule("allow: {email: 'x'}, to: any"), "pattern_invalid"),
@@ -67,6 +71,8 @@ def test_a_policy_without_problems_compiles() -> None:
         (rule("allow: authenticated, to: {paths: [a]}"), "pattern_invalid"),
         (rule("allow: authenticated, to: {paths: [/a/../b]}"), "pattern_invalid"),
         (rule("allow: authenticated, to: {paths: ['/a?b']}"), "pattern_invalid"),
+        (rule("deny: authenticated, to: {paths: ['/admin//**']}"), "pattern_invalid"),
+        (rule("deny: authenticated, to: {paths: ['//**']}"), "pattern_invalid"),
         (rule("allow: authenticated, to: {paths: ['/**/a']}"), "pattern_invalid"),
         (rule("allow: authenticated, to: {grpc: [Ledger]}"), "pattern_invalid"),
         (rule("allow: authenticated, to: {grpc: [a.B/C], methods: [POST]}"), "keys_conflict"),
@@ -82,6 +88,7 @@ def test_a_policy_without_problems_compiles() -> None:
         (rule("allow: authenticated, from: nowhere, to: any"), "name_unknown"),
         (rule("allow: authenticated, from: 10.0.0.1/8, to: any"), "network_invalid"),
         (rule("allow: authenticated, from: '::ffff:10.0.0.0/104', to: any"), "network_invalid"),
+        (rule("allow: authenticated, from: 10.0.0.0/0.0.0.255, to: any"), "network_invalid"),
         (rule("allow: authenticated, from: z, to: any", rest="zones: {z: [300.0.0.0/8]}\n"), "network_invalid"),
         (rule("allow: authenticated, to: any", rest="zones: {10.0.0.1: [10.0.0.0/8]}\n"), "name_invalid"),
         (rule("allow: authenticated, to: any, when: {after: 2026-12-01}"), "value_invalid"),
@@ -94,6 +101,7 @@ def test_a_policy_without_problems_compiles() -> None:
         (rule("allow: authenticated, to: any, when: {days: [monday]}"), "value_invalid"),
         (rule("allow: authenticated, to: any, when: {hours: ['9:00-17:00']}"), "value_invalid"),
         (rule("allow: authenticated, to: any, when: {hours: ['09:00-09:00']}"), "value_invalid"),
+        (rule("allow: authenticated, to: any, when: {hours: ['1\u0662:00-13:00']}"), "value_invalid"),
         (rule("allow: authenticated, to: any, when: {hours: ['09:00-17:00'], timezone: Mars/Base}"), "value_invalid"),
         (rule("allow: authenticated, to: any, when: {sni: ['{t}.x']}"), "pattern_invalid"),
         # rules
@@ -181,6 +189,13 @@ def test_a_chain_of_references_is_bounded() -> None:
     chain = ", ".join(f"i{number}: {{any: [i{number + 1}]}}" for number in range(2000))
     text = rule("allow: i0, to: any", rest=f"identities: {{{chain}, i2000: {{trust: mesh}}}}\n")
     assert set(problems(text)) == {"references_too_deep"}
+
+
+def test_the_bound_on_references_does_not_depend_on_the_order_of_names() -> None:
+    chain = [f"i{number}: {{any: [i{number + 1}]}}" for number in range(40)]
+    for names in (chain, chain[::-1]):
+        text = rule("allow: i0, to: any", rest=f"identities: {{{', '.join([*names, 'i40: {trust: mesh}'])}}}\n")
+        assert set(problems(text)) == {"references_too_deep"}
 
 
 def test_references_that_fan_out_are_compiled_once() -> None:

@@ -1,5 +1,6 @@
 """Identity selectors: which CA may say a thing, and names that refer to names."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
@@ -41,10 +42,12 @@ from policies.peer.attribute import attribute_oid
 from policies.peer.errors import PeerError
 from policies.peer.name import DistinguishedName
 from policies.peer.preparation import prepared
-from policies.peer.spiffe import SpiffeId
+from policies.peer.spiffe import SpiffeId, claims_spiffe
 
 #: Identities that refer to identities that refer to …; more than this no reviewer follows.
 MAX_REFERENCE_DEPTH = 16
+#: RFC 3986 §3.1 scheme, then what certificates may hold.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+")
 T = TypeVar("T")
 BUILTINS = ("anyone", "authenticated", "unauthenticated")
 #: Stands for what could not be compiled; a set with problems is never used, and this matches nobody besides.
@@ -70,6 +73,8 @@ class Identities:
         self._findings = findings
         self._compiled: dict[str, Selector] = {}
         self._open: list[str] = []
+        #: How many names deep a compiled identity refers to others.
+        self._depths: dict[str, int] = {}
         self._names = Vocabulary([*documents, *BUILTINS])
         self._entry_names = Vocabulary(self._entries)
 
@@ -81,6 +86,7 @@ class Identities:
         """The compiled identity `name`, which must be defined."""
         if name not in self._compiled:
             self._open.append(name)
+            self._depths[name] = 0
             selector = self.selector(self._documents[name].selector)
             self._open.pop()
             self._compiled[name] = Reference.to(name, selector)
@@ -125,10 +131,20 @@ class Identities:
             )
             return None
         if len(self._open) >= MAX_REFERENCE_DEPTH and name.text not in self._compiled:
-            message = f"identities refer to each other more than {MAX_REFERENCE_DEPTH} levels deep"
-            self._findings.add(name, Code.REFERENCES_TOO_DEEP, message, "list the members directly")
+            self._too_deep(name)
             return None
-        return self.named(name.text)
+        target = self.named(name.text)
+        depth = self._depths[name.text] + 1
+        if depth > MAX_REFERENCE_DEPTH:
+            self._too_deep(name)
+            return None
+        if self._open:
+            self._depths[self._open[-1]] = max(self._depths[self._open[-1]], depth)
+        return target
+
+    def _too_deep(self, name: Scalar) -> None:
+        message = f"identities refer to each other more than {MAX_REFERENCE_DEPTH} levels deep"
+        self._findings.add(name, Code.REFERENCES_TOO_DEEP, message, "list the members directly")
 
     def _combined(self, document: SelectorDocument, *, denying: bool, trust_named: bool) -> Iterable[Selector]:
         def part(item: Scalar | SelectorDocument) -> Selector | None:
@@ -236,11 +252,13 @@ def _any_of(parts: list[Selector]) -> Iterable[Selector]:
 
 
 def _is_spiffe(text: str) -> bool:
-    return text[:9].lower() == "spiffe://"
+    return claims_spiffe(text)
 
 
 def _uri(text: str) -> tuple[SegmentPattern, str | None]:
     """The pattern, and its trust domain if it is a spiffe:// one, whose literal parts a SPIFFE ID could have."""
+    if not _URI.fullmatch(text):
+        raise PatternError(f"{quoted(text)} is not a URI that a certificate can have: a scheme, a colon, visible ASCII")
     pattern = uri_pattern(text)
     if not _is_spiffe(text):
         return pattern, None
@@ -265,7 +283,7 @@ def _dns(text: str) -> DnsIs:
 
 def _email(text: str) -> EmailIs:
     local, at, domain = text.rpartition("@")
-    if not (local and at and domain) or not text.isascii() or not text.isprintable() or " " in text:
+    if not (local and at and domain) or "@" in local or not text.isascii() or not text.isprintable() or " " in text:
         raise PatternError(f"{quoted(text)} is not an email address; write name@domain, or *@domain for any name")
     if "*" in domain or ("*" in local and local != "*"):
         raise PatternError(f"{quoted(text)}: `*` stands for the whole part before the @")

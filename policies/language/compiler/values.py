@@ -11,8 +11,11 @@ from policies.language.wording import quoted
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:[Zz]|[+-]\d{2}:\d{2})")
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_PREFIX = re.compile(r"[^/]+(?:/[0-9]{1,3})?")
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00))")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
 _SHA256_BYTES = 32
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -20,10 +23,13 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 def network_from_text(text: str) -> IPv4Network | IPv6Network:
     """A CIDR or a single address; IPv4-mapped IPv6 is refused, as addresses are compared after unmapping."""
+    refusal = f"{quoted(text)} is not a network; write it as 10.0.0.0/8 or fd00::/8"
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(refusal)
     try:
         network = ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"{quoted(text)} is not a network; write it as 10.0.0.0/8 or fd00::/8") from None
+        raise ValueError(refusal) from None
     if "/" in text and str(network.network_address) != str(ip_network(text.partition("/")[0]).network_address):
         raise ValueError(f"{quoted(text)} has bits set behind its prefix; the network is {network}")
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
