@@ -29,7 +29,7 @@ from policies.language.node import Scalar
 from policies.language.problem import Position, Problem
 from policies.language.reading import document_from_bytes
 from policies.language.surroundings import Surroundings
-from policies.language.wording import quoted
+from policies.language.wording import listed, quoted
 
 _VERSION = "1"
 #: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
@@ -163,10 +163,6 @@ class _Compilation:
     def _scope(self, file: PolicyDocument) -> tuple[HostPattern, ...] | None:
         if file.scope is None:
             return None
-        for entry in file.trust:
-            message = "a file with a scope cannot say who may vouch for callers: `authenticated` counts them everywhere"
-            hint = "let a file without a scope define the trust entry"
-            self._findings.add(entry.name, Code.SCOPE_EXCEEDED, message, hint)
         found: list[HostPattern] = []
         for host in file.scope.hosts:
             try:
@@ -178,7 +174,29 @@ class _Compilation:
                 message = f"{quoted(host.text)}: a scope binds nothing"
                 self._findings.add(host, Code.BINDING_MISPLACED, message, "write `*` for the label")
             found.append(pattern)
+        self._check_scoped(file, tuple(found))
         return tuple(found)
+
+    def _check_scoped(self, file: PolicyDocument, scope: tuple[HostPattern, ...]) -> None:
+        """Report what a file with a scope says that would hold outside of it. Its rules are looked at one by one."""
+        for entry in file.trust:
+            message = "a file with a scope cannot say who may vouch for callers: `authenticated` counts them everywhere"
+            hint = "let a file without a scope define the trust entry"
+            self._findings.add(entry.name, Code.SCOPE_EXCEEDED, message, hint)
+        if file.strict_sni is not None:
+            message = "a file with a scope cannot set `strict_sni`, which holds for every request"
+            self._findings.add(file.strict_sni, Code.SCOPE_EXCEEDED, message, "set it in a file without a scope")
+        for route in file.routes:
+            if not self._routes.lies_within(route, scope):
+                message = (
+                    f"this route reaches hosts outside the scope of its file, which is {listed(map(str, scope), 'and')}"
+                )
+                hint = "a rule of another file might use it; name hosts within the scope"
+                self._findings.add(_name_of(route), Code.SCOPE_EXCEEDED, message, hint)
+        for name, _ in (header for rule in file.rules for header in rule.set_headers):
+            if not name.text.lower().startswith("x-"):
+                message = f"a file with a scope cannot set {quoted(name.text)}, which would be taken from every request"
+                self._findings.add(name, Code.SCOPE_EXCEEDED, message, "set a header of your own that begins with x-")
 
 
 class _Witness:

@@ -226,6 +226,28 @@ def test_a_file_with_a_scope_cannot_say_who_may_vouch_for_callers() -> None:
     assert problems(text) == ["scope_exceeded"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "strict_sni: true\n",
+        "routes: {api: {hosts: [team.x, admin.x]}}\n",
+        "routes: {api: {paths: [/a]}}\n",
+        "rules: [{id: r, allow: authenticated, to: {hosts: [team.x]}, set_headers: {authorization: a}}]\n",
+    ],
+)
+def test_a_file_with_a_scope_says_nothing_that_holds_outside_of_it(text: str) -> None:
+    files = {"a.yaml": f"version: 1\n{ONE}{RULE}".encode()}
+    team = f"version: 1\nscope: {{hosts: [team.x]}}\n{text}".replace("id: r", "id: team").encode()
+    found = load_policy({**files, "team.yaml": team}, NoFiles(FILES)).problems
+    assert [problem.code for problem in found] == ["scope_exceeded"]
+
+
+def test_a_file_with_a_scope_may_set_headers_of_its_own() -> None:
+    rules = "rules: [{id: t, allow: authenticated, to: {hosts: [team.x]}, set_headers: {x-team: a}}]\n"
+    team = f"version: 1\nscope: {{hosts: [team.x]}}\nroutes: {{api: {{hosts: [team.x]}}}}\n{rules}".encode()
+    assert load_policy({"a.yaml": f"version: 1\n{ONE}{RULE}".encode(), "t.yaml": team}, NoFiles(FILES)).problems == ()
+
+
 def test_a_scope_binds_only_its_own_file() -> None:
     files = {
         "a.yaml": b"version: 1\nscope: {hosts: [a.x]}\nrules: [{id: a, allow: authenticated, to: {hosts: [a.x]}}]",

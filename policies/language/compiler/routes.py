@@ -52,6 +52,11 @@ class Routes:
             self._positions[key] = position
         return self._positions[key]
 
+    def lies_within(self, document: RouteDocument, scope: tuple[HostPattern, ...]) -> bool:
+        """Whether every host of the route is one of `scope`."""
+        hosts = self._parts_of(document).hosts
+        return bool(hosts) and all(any(pattern.covers(host) for pattern in scope) for host in hosts)
+
     def _parts_of(self, document: RouteDocument) -> "_Parts":
         if document.name is None:
             return self._parts(document)
