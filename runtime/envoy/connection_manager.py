@@ -45,6 +45,7 @@ def http_connection_manager(authorization: Authorization, upstream: str, *, acce
         **({} if access_log is None else _access_log(access_log, authorization)),
         http_filters=[
             json_from_authorization(authorization),
+            _outside_trailers_removed(authorization),
             typed(
                 "envoy.filters.http.router",
                 "envoy.extensions.filters.http.router.v3.Router",
@@ -100,18 +101,47 @@ def _outside_headers_removed(authorization: Authorization) -> Json:
     """Over gRPC peergate sees every header and names those to remove; over HTTP it cannot, so Envoy removes them."""
     if authorization.protocol is Protocol.GRPC:
         return {}
-    names = (IDENTITY_HEADERS | REWRITING_HEADERS | set(authorization.set_headers)) - {XFCC}  # Envoy replaces that one
-    mutations: list[JsonValue] = [{"remove": name} for name in sorted(names)]
-    mutations += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
+    names = _untouchable(authorization) - {XFCC}  # Envoy replaces that one
     return {
+        "skip_xff_append": True,
         "early_header_mutation_extensions": [
             typed(
                 "envoy.http.early_header_mutation.header_mutation",
                 "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                mutations=mutations,
+                mutations=[*_removals(names), _CONNECTION_ADDRESS_APPENDED],
             )
-        ]
+        ],
     }
+
+
+def _outside_trailers_removed(authorization: Authorization) -> Json:
+    """No form of ext_authz shows trailers, and frameworks merge them into headers: Envoy removes them by name."""
+    return typed(
+        "envoy.filters.http.header_mutation",
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_trailers_mutations": _removals(_untouchable(authorization))},
+    )
+
+
+#: For a client at 127.0.0.1 Envoy itself would append the address of its own node to X-Forwarded-For. This is the
+#: connection's address always (after PROXY protocol), and early: Envoy has read nothing out of X-Forwarded-For yet.
+_CONNECTION_ADDRESS_APPENDED: Json = {
+    "append": {
+        "header": {"key": "x-forwarded-for", "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+        "append_action": "APPEND_IF_EXISTS_OR_ADD",
+    }
+}
+
+
+def _untouchable(authorization: Authorization) -> frozenset[str]:
+    return IDENTITY_HEADERS | REWRITING_HEADERS | frozenset(authorization.set_headers)
+
+
+def _removals(names: frozenset[str]) -> list[JsonValue]:
+    """`envoy.config.common.mutation_rules.v3.HeaderMutation`: these names, and every identity family."""
+    removed: list[JsonValue] = [{"remove": name} for name in sorted(names)]
+    removed += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
+    return removed
 
 
 def _route(upstream: str) -> Json:

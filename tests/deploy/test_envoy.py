@@ -1,6 +1,7 @@
 """deploy/envoy: what a reader copies is what peergate generates, and Envoy takes it."""
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from peergate.demo.client import call, client_context, request_bytes
+from peergate.demo.client import Answer, answer_from_socket, call, client_context, request_bytes
 from peergate.demo.upstream import EchoUpstream
 from pki.authority import Authority
 from runtime.address import TcpAddress, UnixAddress
@@ -24,6 +25,12 @@ from tests.support.mesh import POLICY, Mesh
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "envoy"
 GET = request_bytes("GET", b"/", [("Host", b"h.example")])
+PROXY_PROTOCOL = {
+    "name": "envoy.filters.listener.proxy_protocol",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+    },
+}
 FILES = ("envoy-grpc.yaml", "envoy-http.yaml")
 
 
@@ -100,9 +107,68 @@ def test_the_file_enforces_a_policy(name: str, mesh: Mesh, envoy_binary: Path) -
                 call(running.address, client_context(running.server_ca, None), GET, sni=None)
 
 
+@pytest.fixture
+def zoned(mesh: Mesh) -> Iterator[Mesh]:
+    """Both forms of the service; who calls from 127.0.0.1 is refused, who calls from 127.0.0.2 is not."""
+    mesh.write(POLICY + "  - {id: no-loop, deny: anyone, to: any, from: loop}\nzones: {loop: [127.0.0.1]}\n")
+    with LocalExtauth(mesh.folder, seen_headers=("content-type", "x-forwarded-for", "x-channel")) as extauth:
+        extauth.current = mesh.loaded()
+        yield mesh
+
+
+def _asked_from(source: str, mesh: Mesh, running: Front, *forwarded_for: str) -> Answer:
+    headers = [("Host", b"h.example"), *(("X-Forwarded-For", value.encode()) for value in forwarded_for)]
+    context = client_context(running.server_ca, mesh.billing)
+    return call(running.address, context, request_bytes("GET", b"/v1/a", headers), sni=None, source=source)
+
+
+@pytest.mark.parametrize("forwarded_for", [(), ("8.8.8.8",), ("8.8.8.8, 127.0.0.2", "127.0.0.2"), ("",)], ids=repr)
+@pytest.mark.parametrize("name", FILES)
+def test_a_zone_judges_a_caller_from_loopback_by_the_address_of_its_connection(
+    name: str, forwarded_for: tuple[str, ...], zoned: Mesh, envoy_binary: Path
+) -> None:
+    with _running(name, zoned, envoy_binary) as running:
+        assert _asked_from("127.0.0.1", zoned, running, *forwarded_for).reason == "denied_by_rule"
+        assert _asked_from("127.0.0.2", zoned, running, *forwarded_for).status == 200
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_zone_is_not_misled_by_an_address_that_the_caller_forwards(
+    name: str, zoned: Mesh, envoy_binary: Path
+) -> None:
+    with _running(name, zoned, envoy_binary) as running:
+        assert _asked_from("127.0.0.2", zoned, running, "127.0.0.1").status == 200
+
+
+def test_over_http_the_address_is_appended_once_to_what_a_balancer_forwarded(zoned: Mesh, envoy_binary: Path) -> None:
+    with _running("envoy-http.yaml", zoned, envoy_binary) as running:
+        received = _asked_from("127.0.0.2", zoned, running, "192.0.2.7").echoed()
+    assert [part.strip() for part in ",".join(received.values("x-forwarded-for")).split(",")] == [
+        "192.0.2.7",
+        "127.0.0.2",
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_behind_proxy_protocol_a_zone_judges_the_address_that_the_balancer_told(
+    name: str, zoned: Mesh, envoy_binary: Path
+) -> None:
+    def told(running: Front, address: bytes) -> Answer:
+        context = client_context(running.server_ca, zoned.billing)
+        with socket.create_connection(running.address, 10) as raw:
+            raw.sendall(b"PROXY TCP4 " + address + b" 127.0.0.9 4242 443\r\n")
+            with context.wrap_socket(raw, server_hostname="h.example") as connection:
+                connection.sendall(request_bytes("GET", b"/v1/a", [("Host", b"h.example")]))
+                return answer_from_socket(connection, method="GET")
+
+    with _running(name, zoned, envoy_binary, proxy_protocol=True) as running:
+        assert told(running, b"192.0.2.7").status == 200
+        assert told(running, b"127.0.0.1").reason == "denied_by_rule"
+
+
 @contextmanager
-def _running(name: str, mesh: Mesh, envoy_binary: Path) -> Iterator[Front]:
-    """The file with addresses and paths of this test, and nothing else changed."""
+def _running(name: str, mesh: Mesh, envoy_binary: Path, *, proxy_protocol: bool = False) -> Iterator[Front]:
+    """The file with addresses and paths of this test, and nothing else changed, or PROXY protocol asked for as well."""
     (mesh.folder / "client-cas.pem").write_bytes((mesh.policy / "pki" / "mesh.pem").read_bytes())
     authority = Authority.root("front")
     server = authority.issue(dns=["h.example"], server=True)
@@ -121,5 +187,8 @@ def _running(name: str, mesh: Mesh, envoy_binary: Path) -> Iterator[Front]:
         }.items():
             text = text.replace(written, here)
         admin = UnixAddress(f"{mesh.folder}/admin.sock")
-        with EnvoyProcess.run(envoy_binary, yaml.safe_load(text), admin, mesh.folder) as envoy:
+        bootstrap = yaml.safe_load(text)
+        if proxy_protocol:
+            bootstrap["static_resources"]["listeners"][0]["listener_filters"].insert(0, PROXY_PROTOCOL)
+        with EnvoyProcess.run(envoy_binary, bootstrap, admin, mesh.folder) as envoy:
             yield Front((envoy.address.host, envoy.address.port), mesh.folder / "ca.pem", upstream, envoy)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pki.authority import Authority
-from policies.engine.header_names import IDENTITY_HEADERS, REWRITING_HEADERS
+from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from runtime.address import Address, TcpAddress, UnixAddress
 from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings
 from runtime.envoy.ext_authz import Authorization, Protocol
@@ -84,6 +84,7 @@ def test_law_2_no_route_is_exempt_from_authorization(tls: DownstreamTls) -> None
     assert "typed_per_filter_config" not in str(manager["route_config"])
     assert [filter_["name"] for filter_ in manager["http_filters"]] == [
         "envoy.filters.http.ext_authz",
+        "envoy.filters.http.header_mutation",
         "envoy.filters.http.router",
     ]
 
@@ -107,6 +108,28 @@ def test_law_7_over_http_envoy_removes_what_peergate_is_not_shown(tls: Downstrea
     mutations = manager["early_header_mutation_extensions"][0]["typed_config"]["mutations"]
     removed = {mutation["remove"] for mutation in mutations if "remove" in mutation}
     assert removed == (IDENTITY_HEADERS | REWRITING_HEADERS | {"x-tenant"}) - {"x-forwarded-client-cert"}
+
+
+@pytest.mark.parametrize("authorization", [GRPC, HTTP], ids=["grpc", "http"])
+def test_law_7_envoy_removes_trailers_that_say_who_calls(authorization: Authorization, tls: DownstreamTls) -> None:
+    authorization = dataclasses.replace(authorization, set_headers=("x-told",))
+    mutation = _manager(_settings(tls, authorization, UPSTREAM))["http_filters"][1]["typed_config"]["mutations"]
+    removals = mutation["request_trailers_mutations"]
+    names = {removal["remove"] for removal in removals if "remove" in removal}
+    families = [removal["remove_on_match"]["key_matcher"]["prefix"] for removal in removals if "remove" not in removal]
+    assert names == IDENTITY_HEADERS | REWRITING_HEADERS | {"x-told"}
+    assert tuple(families) == IDENTITY_PREFIXES
+
+
+def test_over_http_the_connections_address_is_appended_once(tls: DownstreamTls) -> None:
+    manager = _manager(_settings(tls, HTTP, UPSTREAM))
+    appended = [
+        mutation["append"]["header"]
+        for mutation in manager["early_header_mutation_extensions"][0]["typed_config"]["mutations"]
+        if "append" in mutation
+    ]
+    assert manager["skip_xff_append"] is True
+    assert appended == [{"key": "x-forwarded-for", "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}]
 
 
 def test_law_9_streams_and_connections_have_an_end(tls: DownstreamTls) -> None:
