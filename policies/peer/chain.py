@@ -8,7 +8,8 @@ search and the rules are here, and keys and signatures stay with cryptography; t
 verifier.
 
 Laws: an anchor may be any CA, and is held to the same rules as every CA save for the signature on itself. A leaf is
-never its own anchor. The work is bounded, whatever is presented.
+never its own anchor. The work is bounded, whatever is presented, and names are held against constraints only on a path
+that an anchor vouches for.
 """
 
 from collections import defaultdict
@@ -16,8 +17,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policies.peer.certificate import Certificate
+from policies.peer.constraints import Name, names_of
 from policies.peer.errors import DistinguishedNameError
-from policies.peer.limits import MAX_CHAIN_DEPTH, MAX_PATH_STEPS, MAX_PATHS, MAX_PRESENTED_SIGNATURES
+from policies.peer.limits import (
+    MAX_CHAIN_DEPTH,
+    MAX_NAME_COMPARISONS,
+    MAX_PATH_STEPS,
+    MAX_PATHS,
+    MAX_PRESENTED_SIGNATURES,
+)
 from policies.peer.name import DistinguishedName
 
 #: Whether the second certificate's key made the signature on the first.
@@ -62,6 +70,8 @@ class PathSearch:
     _depth: int = -1
     _steps: int = MAX_PATH_STEPS
     _presented_signatures: int = MAX_PRESENTED_SIGNATURES
+    _comparisons: int = MAX_NAME_COMPARISONS
+    _names: dict[Certificate, tuple[Name, ...]] = field(default_factory=dict)
 
     def run(self, leaf: Certificate) -> None:
         """Find the paths of `leaf`, at most MAX_PATHS."""
@@ -92,16 +102,49 @@ class PathSearch:
             or authority_problem(issuer)
             or _length_problem(path, issuer)
             or self._signature_problem(path[-1], issuer, presented=presented)
-            or _constraint_problem(path, issuer)
         )
         if problem:
             self._note(path, f"{_called(issuer)}: {problem}")
         elif issuer in self.authorities.anchors:
-            self.paths.append(_path((*path, issuer)))
+            self._finish((*path, issuer))
         elif len(path) > MAX_CHAIN_DEPTH:
             self._note(path, f"more than {MAX_CHAIN_DEPTH} CA certificates below an anchor")
         else:
             self._extend((*path, issuer))
+
+    def _finish(self, certificates: tuple[Certificate, ...]) -> None:
+        """Keep a path that leads to an anchor if the names on it keep the constraints of every CA above them."""
+        for height, ca in enumerate(certificates):
+            problem = self._constraint_problem(certificates[:height], ca)
+            if problem:
+                self._note(certificates[:-1], f"{_called(ca)}: {problem}")
+                return
+        self.paths.append(_path(certificates))
+
+    def _constraint_problem(self, below: tuple[Certificate, ...], issuer: Certificate) -> str:
+        """§6.1.3 (b), (c): the names of all below keep the constraints; self-issued CAs are exempt, the leaf is not."""
+        constraints = issuer.extensions.name_constraints
+        if constraints is None:
+            return ""
+        try:
+            for certificate in below:
+                if certificate is below[0] or not _self_issued(certificate):
+                    names = self._names_of(certificate)
+                    self._comparisons -= constraints.comparisons(names)
+                    if self._comparisons < 0:
+                        return f"names and name constraints take more than {MAX_NAME_COMPARISONS} comparisons"
+                    violation = constraints.violation(names)
+                    if violation:
+                        return violation
+        except DistinguishedNameError as error:
+            return str(error)
+        return ""
+
+    def _names_of(self, certificate: Certificate) -> tuple[Name, ...]:
+        names = self._names.get(certificate)
+        if names is None:
+            names = self._names[certificate] = names_of(certificate.subject, certificate.extensions.san)
+        return names
 
     def _signature_problem(self, child: Certificate, issuer: Certificate, *, presented: bool) -> str:
         """Verify, but only so many signatures by keys that nobody configured."""
@@ -151,22 +194,6 @@ def _length_problem(path: tuple[Certificate, ...], issuer: Certificate) -> str:
     limit = issuer.extensions.path_length
     between = sum(not _self_issued(certificate) for certificate in path[1:])
     return f"its path length is {limit}, {between} CAs are below it" if limit is not None and between > limit else ""
-
-
-def _constraint_problem(path: tuple[Certificate, ...], issuer: Certificate) -> str:
-    """§6.1.3 (b), (c): the names of all below keep the constraints; self-issued CAs are exempt, the leaf is not."""
-    constraints = issuer.extensions.name_constraints
-    if constraints is None:
-        return ""
-    try:
-        for certificate in path:
-            if certificate is path[0] or not _self_issued(certificate):
-                violation = constraints.violation(certificate.subject, certificate.extensions.san)
-                if violation:
-                    return violation
-    except DistinguishedNameError as error:
-        return str(error)
-    return ""
 
 
 def _key_ids_agree(child: Certificate, issuer: Certificate) -> bool:

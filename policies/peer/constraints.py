@@ -5,9 +5,11 @@ violation.
 """
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 from policies.peer import der, general_name
 from policies.peer.general_name import SubjectAltNames, visible_text
@@ -28,36 +30,57 @@ class AddressRange:
     mask: int
 
 
+class Mailbox(NamedTuple):
+    """An address: all of it, as mailboxes are compared, and its host, as domains are."""
+
+    address: str
+    host: str
+
+
 #: What one subtree is rooted at; None = a type of name that nothing here reads.
 Base = str | AddressRange | DistinguishedName | None
-#: A name as constraints see it: its GeneralName tag and value.
-Name = tuple[int, str | IPv4Address | IPv6Address | DistinguishedName | None]
+
+
+class Name(NamedTuple):
+    """A name as constraints see it: its GeneralName tag, what people are shown and what is compared.
+
+    `value` None: it cannot be matched.
+    """
+
+    kind: int
+    shown: object
+    value: str | Mailbox | IPv4Address | IPv6Address | DistinguishedName | None
 
 
 @dataclass(frozen=True, slots=True)
 class NameConstraints:
-    """Subtrees as (GeneralName tag, base)."""
+    """The bases of the subtrees by GeneralName tag."""
 
-    permitted: tuple[tuple[int, Base], ...]
-    excluded: tuple[tuple[int, Base], ...]
+    permitted: Mapping[int, tuple[Base, ...]]
+    excluded: Mapping[int, tuple[Base, ...]]
 
-    def violation(self, subject: DistinguishedName, san: SubjectAltNames) -> str:
-        """The first name that is not permitted or is excluded, in words; empty if all are fine.
+    def comparisons(self, names: Iterable[Name]) -> int:
+        """How many pairs of name and base `violation` may have to compare."""
+        return sum(len(self.permitted.get(name.kind, ())) + len(self.excluded.get(name.kind, ())) for name in names)
 
-        Raises DistinguishedNameError for a directoryName SAN that cannot be read.
-        """
-        for kind, name in _names(subject, san):
-            permitted = [base for tag, base in self.permitted if tag == kind]
-            excluded = [base for tag, base in self.excluded if tag == kind]
+    def violation(self, names: Iterable[Name]) -> str:
+        """The first name that is not permitted or is excluded, in words; empty if all are fine."""
+        for kind, shown, value in names:
+            permitted, excluded = self.permitted.get(kind, ()), self.excluded.get(kind, ())
             if not permitted and not excluded:
                 continue
-            if not _matchable(kind, name):
-                return f"the name {name} cannot be held against a name constraint of its type"
-            if permitted and not any(_within(kind, base, name) for base in permitted):
-                return f"the name {name} is not permitted by a name constraint"
-            if any(_within(kind, base, name) for base in excluded):
-                return f"the name {name} is excluded by a name constraint"
+            if value is None:
+                return f"the name {shown} cannot be held against a name constraint of its type"
+            if permitted and not any(_within(kind, base, value) for base in permitted):
+                return f"the name {shown} is not permitted by a name constraint"
+            if any(_within(kind, base, value) for base in excluded):
+                return f"the name {shown} is excluded by a name constraint"
         return ""
+
+
+def names_of(subject: DistinguishedName, san: SubjectAltNames) -> tuple[Name, ...]:
+    """What constraints are held against. Raises DistinguishedNameError for a directoryName SAN that is unreadable."""
+    return tuple(_names(subject, san))
 
 
 def name_constraints_from_der(value: bytes) -> NameConstraints:
@@ -65,8 +88,15 @@ def name_constraints_from_der(value: bytes) -> NameConstraints:
     fields = der.children(der.only(value, der.SEQUENCE), 2)
     if [item.tag for item in fields] not in ([0xA0], [0xA1], [0xA0, 0xA1]):
         raise der.DerError("nameConstraints is malformed")
-    found = {item.tag: tuple(map(_subtree, der.children(item.value, MAX_EXTENSION_ITEMS))) for item in fields}
-    return NameConstraints(found.get(0xA0, ()), found.get(0xA1, ()))
+    found = {item.tag: _by_kind(map(_subtree, der.children(item.value, MAX_EXTENSION_ITEMS))) for item in fields}
+    return NameConstraints(found.get(0xA0, {}), found.get(0xA1, {}))
+
+
+def _by_kind(subtrees: Iterable[tuple[int, Base]]) -> Mapping[int, tuple[Base, ...]]:
+    found: defaultdict[int, list[Base]] = defaultdict(list)
+    for kind, base in subtrees:
+        found[kind].append(base)
+    return {kind: tuple(bases) for kind, bases in found.items()}
 
 
 def _subtree(item: der.Tlv) -> tuple[int, Base]:
@@ -77,7 +107,8 @@ def _subtree(item: der.Tlv) -> tuple[int, Base]:
     base = fields[0]
     match base.tag:
         case general_name.URI | general_name.DNS | general_name.EMAIL:
-            return base.tag, visible_text(base.value) if base.value else ""
+            local, at, host = (visible_text(base.value) if base.value else "").rpartition("@")
+            return base.tag, (local if base.tag == general_name.EMAIL else local.lower()) + at + host.lower()
         case general_name.IP:
             return base.tag, _address_range(base.value)
         case general_name.DIRECTORY:
@@ -99,42 +130,30 @@ def _address_range(value: bytes) -> AddressRange:
 
 def _names(subject: DistinguishedName, san: SubjectAltNames) -> Iterator[Name]:
     if subject.rdns:
-        yield general_name.DIRECTORY, subject
-    yield from ((general_name.DIRECTORY, DistinguishedName.from_der(data)) for data in san.directory)
-    yield from ((general_name.URI, uri) for uri in san.uri)
-    yield from ((general_name.DNS, dns) for dns in san.dns)
-    yield from ((general_name.IP, address) for address in san.ip)
+        yield Name(general_name.DIRECTORY, subject, subject)
+    for data in san.directory:
+        name = DistinguishedName.from_der(data)
+        yield Name(general_name.DIRECTORY, name, name)
+    yield from (Name(general_name.URI, uri, _host(uri)) for uri in san.uri)
+    yield from (Name(general_name.DNS, dns, _domain(dns)) for dns in san.dns)
+    yield from (Name(general_name.IP, address, address) for address in san.ip)
     # §4.2.1.10: without an rfc822Name the constraint applies to the emailAddress attributes of the subject.
-    yield from ((general_name.EMAIL, email) for email in san.email or sorted(subject.values(_EMAIL_ADDRESS)))
-    yield from ((tag, None) for tag in sorted(san.other))
+    for email in san.email or sorted(subject.values(_EMAIL_ADDRESS)):
+        yield Name(general_name.EMAIL, email, _mailbox(email))
+    yield from (Name(tag, None, None) for tag in sorted(san.other))
 
 
-def _matchable(kind: int, name: object) -> bool:
-    match kind, name:
-        case general_name.URI, str():
-            return _host(name) != ""
-        case general_name.EMAIL, str():
-            return name.count("@") == 1
-        case _:
-            return name is not None
-
-
-def _within(kind: int, base: Base, name: object) -> bool:
-    """Whether `name` lies in the subtree at `base`; both are of the type `kind`."""
-    match base, name:
-        case AddressRange(), IPv4Address() | IPv6Address():
-            return name.version == base.version and int(name) & base.mask == base.base
-        case DistinguishedName(), DistinguishedName():
-            return name.rdns[: len(base.rdns)] == base.rdns
-        case str(), str() if kind == general_name.DNS:
-            return _in_domain(base, name, subdomains=True)
-        case str(), str() if kind == general_name.URI:
-            return _in_domain(base, _host(name))
-        case str(), str() if "@" in base:
-            local, _, host = name.rpartition("@")
-            return (local, host.lower()) == (base.rpartition("@")[0], base.rpartition("@")[2].lower())
+def _within(kind: int, base: Base, value: object) -> bool:
+    """Whether `value` lies in the subtree at `base`; both are of the type `kind`."""
+    match base, value:
         case str(), str():
-            return _in_domain(base, name.rpartition("@")[2])
+            return _in_domain(base, value, subdomains=kind == general_name.DNS)
+        case str(), Mailbox():
+            return value.address == base if "@" in base else _in_domain(base, value.host)
+        case AddressRange(), IPv4Address() | IPv6Address():
+            return value.version == base.version and int(value) & base.mask == base.base
+        case DistinguishedName(), DistinguishedName():
+            return value.rdns[: len(base.rdns)] == base.rdns
         case _:
             return False
 
@@ -144,7 +163,6 @@ def _in_domain(base: str, host: str, *, subdomains: bool = False) -> bool:
 
     A base of no length is not specified; it matches everything, as in NSS and Go.
     """
-    base, host = base.lower(), host.lower().removesuffix(".")
     if base in ("", host):
         return True
     if base.startswith("."):
@@ -152,13 +170,23 @@ def _in_domain(base: str, host: str, *, subdomains: bool = False) -> bool:
     return subdomains and host.endswith(f".{base}")
 
 
-def _host(uri: str) -> str:
-    """The host name of a URI; empty if it has none or it is an IP address, which §4.2.1.10 tells to reject."""
+def _domain(name: str) -> str:
+    return name.lower().removesuffix(".")
+
+
+def _mailbox(address: str) -> Mailbox | None:
+    """None without exactly one at sign."""
+    local, _, host = address.partition("@")
+    return Mailbox(f"{local}@{host.lower()}", _domain(host)) if address.count("@") == 1 else None
+
+
+def _host(uri: str) -> str | None:
+    """The host name of a URI; None if it has none or it is an IP address, which §4.2.1.10 tells to reject."""
     found = _URI_HOST.fullmatch(uri)
     if not found:
-        return ""
+        return None
     try:
         ip_address(found[1])
     except ValueError:
-        return found[1]
-    return ""
+        return _domain(found[1])
+    return None

@@ -42,8 +42,16 @@ MAX_PRESENTED_SIGNATURES = 24
 #: Steps of the search for paths, and paths kept, for one leaf under one trust entry.
 MAX_PATH_STEPS = 256
 MAX_PATHS = 16
+#: Names held against bases of name constraints, for one leaf under one trust entry (Go's crypto/x509 has the same).
+MAX_NAME_COMPARISONS = 250_000
 #: CA certificates and signatures between them that one trust store remembers.
 MAX_CACHED_AUTHORITIES = 2048
+#: Bytes of memory that one trust store may spend on verdicts and on presented certificates, each, as it estimates them.
+MAX_CACHED_PEER_BYTES = 64 * 1024 * 1024
+MAX_CACHED_AUTHORITY_BYTES = 32 * 1024 * 1024
+#: Bytes of memory per byte of DER: of certificates as CAs write them, and at most, of ones made up of tiny names.
+MEMORY_PER_DER_BYTE = 8
+MAX_MEMORY_PER_DER_BYTE = 48
 #: Characters of received text that the reader's cache may hold, all entries together.
 MAX_CACHED_CHARS = 32 * 1024 * 1024
 #: Bytes of one trust file (anchors or intermediates), explanatory text included.

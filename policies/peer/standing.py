@@ -79,6 +79,16 @@ class Timeline:
         # A race computes one standing twice, with equal results.
         self._standings: list[Standing | None] = [None] * (len(self._starts) + 1)
 
+    @property
+    def vouched(self) -> bool:
+        """Whether a path leads from the leaf to an anchor."""
+        return any(candidacy.paths for candidacy in self._candidacies)
+
+    @property
+    def text_size(self) -> int:
+        """Bytes that the problems of the entries take at most: each names certificates, and each is its own text."""
+        return 4 * sum(len(candidacy.no_path) for candidacy in self._candidacies)
+
     def at(self, time: float) -> Standing:
         """The standing at `time`, epoch seconds. What is no number counts as after all boundaries."""
         index = bisect_right(self._starts, time)

@@ -15,7 +15,14 @@ from policies.peer.chain import Authorities, PathSearch
 from policies.peer.crl import Crl, CrlKey, crl_key
 from policies.peer.errors import CertificateError, CrlError
 from policies.peer.foreign import survivable, words
-from policies.peer.limits import MAX_CACHED_AUTHORITIES, MAX_CACHED_PEERS
+from policies.peer.limits import (
+    MAX_CACHED_AUTHORITIES,
+    MAX_CACHED_AUTHORITY_BYTES,
+    MAX_CACHED_PEER_BYTES,
+    MAX_CACHED_PEERS,
+    MAX_MEMORY_PER_DER_BYTE,
+    MEMORY_PER_DER_BYTE,
+)
 from policies.peer.presented import (
     AssertedIdentity,
     MalformedCertificate,
@@ -78,8 +85,10 @@ class TrustStore:
             item for entry, keyed in verified if entry.revocation is not Revocation.OFF for item in keyed
         )
         self._newest_seen = self._remembered(previous)
-        self._timelines: BoundedCache[bytes, Timeline] = BoundedCache(MAX_CACHED_PEERS)
-        self._presented: BoundedCache[bytes, tuple[Certificate, ...]] = BoundedCache(MAX_CACHED_AUTHORITIES)
+        self._timelines: BoundedCache[bytes, Timeline] = BoundedCache(MAX_CACHED_PEERS, MAX_CACHED_PEER_BYTES)
+        self._presented: BoundedCache[bytes, tuple[Certificate, ...]] = BoundedCache(
+            MAX_CACHED_AUTHORITIES, MAX_CACHED_AUTHORITY_BYTES
+        )
         self._signatures: BoundedCache[tuple[bytes, bytes], bool] = BoundedCache(MAX_CACHED_AUTHORITIES)
         self._revoked_authorities = self._find_revoked_authorities()
 
@@ -91,7 +100,7 @@ class TrustStore:
             timeline = self._timelines.get(presented.key)
             if timeline is None:
                 timeline = self._timeline(presented)
-                self._timelines.put(presented.key, timeline)
+                self._timelines.put(presented.key, timeline, _weight(presented, timeline))
             return timeline.at(time)
         except BaseException as error:
             if not survivable(error):
@@ -201,11 +210,17 @@ class TrustStore:
                 known = (certificate_from_der(data),)
             except CertificateError:
                 known = ()
-            self._presented.put(data, known)
+            self._presented.put(data, known, len(data) * MAX_MEMORY_PER_DER_BYTE)
         return known
 
 
 _NO_CERTIFICATE = Standing(frozenset(), None, None, "", -math.inf, math.inf)
+
+
+def _weight(presented: PresentedCertificate, timeline: Timeline) -> int:
+    """Bytes of memory that `timeline` may keep. What no anchor vouches for may be made to be as large as can be."""
+    size = len(presented.leaf.der) + sum(map(len, presented.intermediates))
+    return size * (MEMORY_PER_DER_BYTE if timeline.vouched else MAX_MEMORY_PER_DER_BYTE) + timeline.text_size
 
 
 def _leaf_problem(leaf: Certificate) -> str:

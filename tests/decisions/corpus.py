@@ -13,7 +13,7 @@ import yaml
 
 from policies.reason import Effect, Reason
 
-#: Where calls come from. Not 127.0.0.1, for which Envoy writes its own address into X-Forwarded-For.
+#: Where calls come from: an address of this machine that nothing else uses.
 SOURCE_IP = "127.0.0.2"
 FOLDER = Path(__file__).parent / "corpus"
 _FILE_KEYS = {"about", "now", "authorities", "certificates", "crls", "policy", "defaults", "cases"}

@@ -10,7 +10,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Authorities, Path, PathSearch
-from policies.peer.limits import MAX_CHAIN_DEPTH, MAX_PATH_STEPS, MAX_PATHS, MAX_PRESENTED_SIGNATURES
+from policies.peer.constraints import Name, NameConstraints
+from policies.peer.limits import (
+    MAX_CHAIN_DEPTH,
+    MAX_EXTENSION_ITEMS,
+    MAX_NAME_COMPARISONS,
+    MAX_PATH_STEPS,
+    MAX_PATHS,
+    MAX_PRESENTED_SIGNATURES,
+    MAX_SANS,
+)
 from tests.peer.forge import (
     DAY,
     NOW,
@@ -23,6 +32,7 @@ from tests.peer.forge import (
     named,
     raw_extension,
     sha1_signed,
+    tlv,
 )
 
 
@@ -229,6 +239,48 @@ def test_name_constraints_skip_self_issued_cas_and_not_a_self_issued_leaf() -> N
     good = certificate(named("a", organization_name="Acme"), issuer=rolled)
     assert len(paths(good, [root], rolled)) == 1
     assert paths(certificate("Root", issuer=rolled), [root], rolled) == []
+
+
+def test_law_names_are_held_against_constraints_only_on_a_path_to_an_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[NameConstraints] = []
+    violation = NameConstraints.violation
+
+    def counted(constraints: NameConstraints, names: Sequence[Name]) -> str:
+        held.append(constraints)
+        return violation(constraints, names)
+
+    monkeypatch.setattr(NameConstraints, "violation", counted)
+    own = authority("Own", extra=[(x509.NameConstraints([x509.DNSName("acme.example")], None), True)])
+    leaf = certificate("leaf", issuer=own, extensions=[alternative_names(dns=["acme.example"])])
+    assert search(leaf, [ROOT], presented=[own]).paths == []
+    assert held == []
+    assert len(search(leaf, [own]).paths) == 1
+    assert held == [own.parsed.extensions.name_constraints]
+
+
+def crowded(cas: int, hosts: int, bases: int) -> tuple[Forged, list[Forged]]:
+    """A leaf with `hosts` URIs under `cas` CAs, root first, that each exclude `bases` others."""
+    others = tlv(0x30, tlv(0xA1, *(tlv(0x30, tlv(0x86, b"z%d" % number)) for number in range(bases))))
+    extra = [raw_extension("2.5.29.30", others, critical=True)]
+    found = [authority("CA 0", extra=extra)]
+    for number in range(1, cas):
+        found.append(authority(f"CA {number}", issuer=found[-1], extra=extra))
+    names = alternative_names(uri=[f"a://h/{number}" for number in range(hosts)])
+    return certificate("leaf", issuer=found[-1], extensions=[names]), found
+
+
+def test_names_and_constraints_at_the_limits_of_a_certificate_pass() -> None:
+    leaf, (root, issuer) = crowded(2, MAX_SANS, MAX_EXTENSION_ITEMS)
+    assert len(paths(leaf, [root], issuer)) == 1
+
+
+def test_law_all_paths_of_one_search_share_one_budget_of_comparisons() -> None:
+    leaf, (root,) = crowded(1, MAX_SANS, MAX_EXTENSION_ITEMS)
+    extensions = [(extension.value, extension.critical) for extension in root.certificate.extensions]
+    again = [certificate("CA 0", key=root.key, issuer_name=named(f"Top {n}"), extensions=extensions) for n in range(20)]
+    found = search(leaf, again)
+    assert 0 < len(found.paths) <= MAX_NAME_COMPARISONS // (MAX_SANS * MAX_EXTENSION_ITEMS)
+    assert f"more than {MAX_NAME_COMPARISONS} comparisons" in found.problem
 
 
 def test_every_path_of_a_ca_roll_over_is_found() -> None:

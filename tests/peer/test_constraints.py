@@ -5,11 +5,12 @@ from ipaddress import ip_network
 import pytest
 from cryptography import x509
 
-from policies.peer.constraints import NameConstraints, name_constraints_from_der
+from policies.peer.constraints import NameConstraints, name_constraints_from_der, names_of
 from policies.peer.der import DerError
+from policies.peer.errors import CertificateError
 from policies.peer.general_name import NO_SUBJECT_ALT_NAMES, SubjectAltNames
 from policies.peer.name import DistinguishedName
-from tests.peer.forge import alternative_names, certificate, named, tlv
+from tests.peer.forge import alternative_names, authority, certificate, named, raw_extension, tlv
 
 EMPTY = DistinguishedName.parse("")
 
@@ -18,13 +19,17 @@ def constraints(
     permitted: list[x509.GeneralName] | None = None, excluded: list[x509.GeneralName] | None = None
 ) -> NameConstraints:
     extension = x509.NameConstraints(permitted, excluded)
-    found = certificate(extensions=[(extension, True)]).parsed.extensions.name_constraints
+    found = authority(extra=[(extension, True)]).parsed.extensions.name_constraints
     assert found is not None
     return found
 
 
 def san(**names: list[str]) -> SubjectAltNames:
     return certificate(extensions=[alternative_names(**names)]).parsed.extensions.san
+
+
+def violation(of: NameConstraints, subject: DistinguishedName, names: SubjectAltNames) -> str:
+    return of.violation(names_of(subject, names))
 
 
 def uri(text: str) -> x509.GeneralName:
@@ -62,8 +67,8 @@ def test_a_name_within_a_subtree_is_permitted_by_it_and_excluded_by_it(
     base: x509.GeneralName, name: dict[str, list[str]], inside: bool
 ) -> None:
     names = san(**name)
-    assert (constraints(permitted=[base]).violation(EMPTY, names) == "") is inside
-    assert (constraints(excluded=[base]).violation(EMPTY, names) != "") is inside
+    assert (violation(constraints(permitted=[base]), EMPTY, names) == "") is inside
+    assert (violation(constraints(excluded=[base]), EMPTY, names) != "") is inside
 
 
 @pytest.mark.parametrize("name", ["urn:a:b", "spiffe:acme.internal", "spiffe://1.2.3.4/a", "spiffe://[::1]/a", "a"])
@@ -71,47 +76,59 @@ def test_a_name_within_a_subtree_is_permitted_by_it_and_excluded_by_it(
 def test_law_a_uri_without_a_host_name_violates_any_uri_constraint(name: str, excluded: bool) -> None:
     base = [uri("acme.internal")]
     found = constraints(excluded=base) if excluded else constraints(permitted=base)
-    assert found.violation(EMPTY, san(uri=[name]))
+    assert violation(found, EMPTY, san(uri=[name]))
 
 
 def test_law_an_address_without_exactly_one_at_violates_any_email_constraint() -> None:
     for text in ("a", "a@b@acme.example"):
-        assert constraints([x509.RFC822Name("acme.example")]).violation(EMPTY, SubjectAltNames(email=(text,)))
+        assert violation(constraints([x509.RFC822Name("acme.example")]), EMPTY, SubjectAltNames(email=(text,)))
 
 
 def test_the_subject_is_held_against_directory_names() -> None:
     acme = x509.DirectoryName(x509.Name(list(named("x", organization_name="ACME"))[:1]))
     inside, outside = DistinguishedName.parse("CN=a,O=Acme"), DistinguishedName.parse("O=Acme,CN=a")
-    assert not constraints([acme]).violation(inside, NO_SUBJECT_ALT_NAMES)
-    assert constraints([acme]).violation(outside, NO_SUBJECT_ALT_NAMES)
-    assert constraints(None, [acme]).violation(inside, NO_SUBJECT_ALT_NAMES)
-    assert not constraints([acme]).violation(EMPTY, NO_SUBJECT_ALT_NAMES)
+    assert not violation(constraints([acme]), inside, NO_SUBJECT_ALT_NAMES)
+    assert violation(constraints([acme]), outside, NO_SUBJECT_ALT_NAMES)
+    assert violation(constraints(None, [acme]), inside, NO_SUBJECT_ALT_NAMES)
+    assert not violation(constraints([acme]), EMPTY, NO_SUBJECT_ALT_NAMES)
 
 
 def test_without_an_email_san_the_email_address_of_the_subject_is_held_against_email_constraints() -> None:
     found = constraints([x509.RFC822Name("acme.example")])
     subject = DistinguishedName.parse("emailAddress=a@evil.example")
-    assert found.violation(subject, NO_SUBJECT_ALT_NAMES)
-    assert not found.violation(subject, SubjectAltNames(email=("a@acme.example",)))
+    assert violation(found, subject, NO_SUBJECT_ALT_NAMES)
+    assert not violation(found, subject, SubjectAltNames(email=("a@acme.example",)))
 
 
 def test_a_type_without_constraints_is_free() -> None:
-    assert not constraints([x509.DNSName("acme.example")]).violation(
-        EMPTY, san(uri=["spiffe://evil/a"], ip=["1.2.3.4"])
+    assert not violation(
+        constraints([x509.DNSName("acme.example")]), EMPTY, san(uri=["spiffe://evil/a"], ip=["1.2.3.4"])
     )
 
 
 def test_every_name_of_a_type_must_be_permitted_and_none_excluded() -> None:
     found = constraints([x509.DNSName("a.example"), x509.DNSName("b.example")], [x509.DNSName("x.a.example")])
-    assert not found.violation(EMPTY, san(dns=["a.example", "y.b.example"]))
-    assert found.violation(EMPTY, san(dns=["a.example", "c.example"]))
-    assert found.violation(EMPTY, san(dns=["y.x.a.example"]))
+    assert not violation(found, EMPTY, san(dns=["a.example", "y.b.example"]))
+    assert violation(found, EMPTY, san(dns=["a.example", "c.example"]))
+    assert violation(found, EMPTY, san(dns=["y.x.a.example"]))
 
 
 def test_law_a_constrained_type_that_nothing_reads_is_a_violation_where_it_occurs() -> None:
     found = constraints([x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))])
-    assert found.violation(EMPTY, SubjectAltNames(other=frozenset({0x88})))
-    assert not found.violation(EMPTY, NO_SUBJECT_ALT_NAMES)
+    assert violation(found, EMPTY, SubjectAltNames(other=frozenset({0x88})))
+    assert not violation(found, EMPTY, NO_SUBJECT_ALT_NAMES)
+
+
+def test_only_names_of_a_constrained_type_cost_comparisons() -> None:
+    found = constraints([x509.DNSName("a.example"), x509.DNSName("b.example")], [x509.DNSName("x.a.example")])
+    assert found.comparisons(names_of(EMPTY, san(dns=["a", "b"], uri=["spiffe://c/d"]))) == 6
+
+
+def test_constraints_of_a_certificate_that_is_no_ca_are_read_and_not_kept() -> None:
+    extension = x509.NameConstraints([x509.DNSName("acme.example")], None)
+    assert certificate(extensions=[(extension, True)]).parsed.extensions.name_constraints is None
+    with pytest.raises(CertificateError):
+        _ = certificate(extensions=[raw_extension("2.5.29.30", tlv(0x30))]).parsed
 
 
 DNS_A = tlv(0x82, b"a")

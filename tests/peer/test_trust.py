@@ -1,6 +1,8 @@
 """Which trust entries a certificate passes: each claim of the design's "Trust" and "Which CA may say it"."""
 
+import gc
 import math
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
@@ -14,6 +16,14 @@ from pki.authority import Authority, Issued
 from policies.peer.certificate import Certificate, IdentityFacts, certificate_from_der
 from policies.peer.crl import crl_from_bytes
 from policies.peer.errors import CrlError
+from policies.peer.limits import (
+    MAX_CACHED_AUTHORITY_BYTES,
+    MAX_CACHED_PEER_BYTES,
+    MAX_CACHED_PEERS,
+    MAX_CERTIFICATE_BYTES,
+    MAX_MEMORY_PER_DER_BYTE,
+    MEMORY_PER_DER_BYTE,
+)
 from policies.peer.presented import (
     NO_CERTIFICATE,
     AssertedIdentity,
@@ -39,6 +49,7 @@ from tests.peer.forge import (
     presented,
     raw_extension,
     sha1_signed,
+    tlv,
 )
 
 TIME = NOW.timestamp()
@@ -505,3 +516,56 @@ def test_law_a_presented_certificate_that_is_none_is_refused() -> None:
 @pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf, 1e300, -1e300])
 def test_law_no_time_makes_standing_raise_or_trust_outside_validity(time: float) -> None:
     assert reason(SVID, MESH_ENTRY, time=time) in (Reason.CERTIFICATE_EXPIRED, Reason.CERTIFICATE_NOT_YET_VALID)
+
+
+TINY_NAME = tlv(0x30, tlv(0x31, tlv(0x30, tlv(0x06, b"\x55\x04\x03"), tlv(0x0C, b"a"))))
+TINY_BASES = [tlv(0x30, tlv(0xA4, TINY_NAME))] * 256
+DENSE: Extension = raw_extension("2.5.29.30", tlv(0x30, tlv(0xA0, *TINY_BASES), tlv(0xA1, *TINY_BASES)))
+PURPOSES: Extension = raw_extension(
+    "2.5.29.37",
+    tlv(0x30, tlv(0x06, b"\x2b\x06\x01\x05\x05\x07\x03\x02"), *(tlv(0x06, bytes((85, n))) for n in range(127))),
+)
+MANY_ATTRIBUTES = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, f"{n}") for n in range(60)])
+
+
+@pytest.mark.parametrize("as_ca", [False, True])
+def test_law_what_a_hostile_certificate_keeps_in_memory_is_within_the_weight_it_is_given(as_ca: bool) -> None:
+    extensions = [DENSE, PURPOSES, (x509.BasicConstraints(ca=as_ca, path_length=None), True)]
+    ders = [certificate(MANY_ATTRIBUTES, extensions=extensions).der for _ in range(8)]
+    store = TrustStore([entry("mesh")])
+    store.standing(presented_from_der(ders[0]), TIME)
+    tracemalloc.start()
+    try:
+        for der in ders[1:]:
+            store.standing(presented_from_der(der), TIME)
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept <= sum(map(len, ders[1:])) * MAX_MEMORY_PER_DER_BYTE
+
+
+def test_a_flood_of_hostile_certificates_is_forgotten_by_weight() -> None:
+    leaf = certificate(MANY_ATTRIBUTES, extensions=[DENSE]).presented
+    store = TrustStore([entry("mesh")])
+    for number in range(600):
+        store.standing(replace(leaf, key=number.to_bytes(32, "big")), TIME)
+    held = len(store._timelines)
+    assert 0 < held <= MAX_CACHED_PEER_BYTES // (len(leaf.leaf.der) * MAX_MEMORY_PER_DER_BYTE)
+
+
+def test_a_flood_of_presented_certificates_is_forgotten_by_weight() -> None:
+    store = TrustStore([entry("mesh")])
+    junk = MAX_CERTIFICATE_BYTES - 4
+    for number in range(100):
+        store.standing(presented_from_der(SVID.der, [number.to_bytes(4, "big") + bytes(junk)]), TIME)
+    assert 0 < len(store._presented) <= MAX_CACHED_AUTHORITY_BYTES // (MAX_CERTIFICATE_BYTES * MAX_MEMORY_PER_DER_BYTE)
+
+
+def test_ordinary_certificates_that_an_anchor_vouches_for_are_remembered_by_number_and_not_by_weight() -> None:
+    ordinary = presented_from_der(MESH.issue(uri=["spiffe://td/ns/a"]).der)
+    assert len(ordinary.leaf.der) * MEMORY_PER_DER_BYTE * MAX_CACHED_PEERS <= MAX_CACHED_PEER_BYTES
+    store = TrustStore([entry("mesh", domain=DOMAIN)])
+    for number in range(MAX_CACHED_PEERS // 2):
+        store.standing(replace(ordinary, key=number.to_bytes(32, "big")), TIME)
+    assert len(store._timelines) == MAX_CACHED_PEERS // 2
