@@ -1,12 +1,13 @@
 """The decision log: every decision leaves one line, or its loss is counted (law 10).
 
-A request only appends to a queue in memory. A thread turns what is queued into JSON and writes it; what the queue
-cannot take, and what the sink refuses, is counted by cause and said in the service log.
+A request only appends to a queue in memory, which is bounded in records and in bytes. A thread turns what is queued
+into JSON and writes it; what the queue cannot take, and what the sink refuses, is counted by cause and said in the
+service log.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from time import sleep
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from policies.engine.decision import Decision
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import RecordLines
 from policies.engine.request import Request
+from policies.peer.presented import PresentedCertificate
 from runtime.complaint import Complaint
 from runtime.errors import ConfigurationError
 from runtime.limits import (
@@ -27,6 +29,13 @@ from runtime.limits import (
 from runtime.log_sink import FileSink, LogSink, StandardOutput
 from runtime.metrics import LossCause, Metrics
 from runtime.service_log import service_logger
+
+#: Estimated bytes of requests that wait for the writer; reached before the bound on records only by hostile requests.
+MAX_QUEUED_BYTES = 128 * 1024 * 1024
+#: Bytes that an entry takes beside the texts of its request.
+_ENTRY_BYTES = 1024
+#: Bytes of one character in memory, at most.
+_CHARACTER_BYTES = 4
 
 _LOGGER = service_logger("decision_log")
 
@@ -43,16 +52,44 @@ class Entry(NamedTuple):
     policy: PolicySet | None
     trace_id: str | None
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory, estimated. A certificate counts in full, though other entries may share it."""
+        request = self.request
+        if request is None:
+            return _ENTRY_BYTES
+        characters = len(request.target) + len(request.host) + len(request.method)
+        if request.headers:
+            characters += sum(len(value) for values in request.headers.values() for value in values)
+        size = _ENTRY_BYTES + (characters if request.target.isascii() else characters * _CHARACTER_BYTES)
+        peer = request.peer
+        if isinstance(peer, PresentedCertificate):
+            size += len(peer.leaf.der) + sum(map(len, peer.intermediates))
+        return size
+
 
 class DecisionLog:
     """A bounded queue and the thread that empties it into a sink."""
 
-    def __init__(self, sink: LogSink, metrics: Metrics, *, queue_limit: int = MAX_QUEUED_RECORDS) -> None:
+    def __init__(
+        self,
+        sink: LogSink,
+        metrics: Metrics,
+        *,
+        queue_limit: int = MAX_QUEUED_RECORDS,
+        byte_limit: int = MAX_QUEUED_BYTES,
+    ) -> None:
         self._sink = sink
         self._metrics = metrics
         self._queue: deque[Entry] = deque()
         self._lines = RecordLines()
         self._queue_limit = queue_limit
+        self._byte_limit = byte_limit
+        # INVARIANT: under the lock, every entry taken in is queued, in the writer's hands, or counted.
+        self._lock = Lock()
+        self._queued_bytes = 0
+        self._in_hand = 0
+        self._abandoned = False
         self._told = False
         self._wake = Event()
         self._closing = Event()
@@ -62,12 +99,16 @@ class DecisionLog:
         self._thread.start()
 
     def append(self, entry: Entry) -> None:
-        """Queue one record. Never waits and never raises."""
-        queue = self._queue
-        if len(queue) >= self._queue_limit or self._closing.is_set():
-            self._lose(1, LossCause.CLOSED if self._closing.is_set() else LossCause.QUEUE_FULL)
+        """Queue one record. Never waits for the sink and never raises."""
+        size = entry.size
+        with self._lock:
+            cause = self._refusal(size)
+            if cause is None:
+                self._queue.append(entry)
+                self._queued_bytes += size
+        if cause is not None:
+            self._lose(1, cause)
             return
-        queue.append(entry)
         # INVARIANT: the writer clears `_told` before it empties the queue, so an entry is seen or tells it again.
         if not self._told:
             self._told = True
@@ -87,10 +128,20 @@ class DecisionLog:
         self._closing.set()
         self._wake.set()
         self._thread.join(seconds)
-        left = len(self._queue)
-        if left:
+        with self._lock:
+            # What the writer still holds, its sink may never take: it counts as lost, and the writer counts no more.
+            left = len(self._queue) + self._in_hand
             self._queue.clear()
+            self._queued_bytes = 0
+            self._abandoned = True
+        if left:
             self._lose(left, LossCause.CLOSED)
+
+    def _refusal(self, size: int) -> LossCause | None:
+        if self._closing.is_set():
+            return LossCause.CLOSED
+        full = len(self._queue) >= self._queue_limit or self._queued_bytes + size > self._byte_limit
+        return LossCause.QUEUE_FULL if full else None
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -110,22 +161,32 @@ class DecisionLog:
                     self._sink.reopen()
                 arrived = self._sink.write(lines)
             except OSError as error:
-                self._lose(len(lines), LossCause.SINK_FAILED, error)
+                self._settle(0, len(lines), LossCause.SINK_FAILED, error)
                 continue
-            self._metrics.records_written.inc(arrived)
-            if arrived < len(lines):
-                self._lose(len(lines) - arrived, LossCause.SINK_FAILED)
+            self._settle(arrived, len(lines) - arrived, LossCause.SINK_FAILED)
+
+    def _settle(self, written: int, lost: int, cause: LossCause, error: Exception | None = None) -> None:
+        """Count what the writer had in hand, unless closing has counted it."""
+        with self._lock:
+            if self._abandoned:
+                return
+            self._in_hand -= written + lost
+            self._metrics.records_written.inc(written)
+        if lost:
+            self._lose(lost, cause, error)
 
     def _encoded(self, limit: int) -> Iterator[bytes]:
         for count in range(1, limit + 1):
-            try:
+            with self._lock:
+                if not self._queue:
+                    return
                 entry = self._queue.popleft()
-            except IndexError:
-                return
+                self._queued_bytes -= entry.size
+                self._in_hand += 1
             try:
                 line = self._line(entry)
             except Exception as error:  # noqa: BLE001 - a record that cannot be written must not end the log
-                self._lose(1, LossCause.UNWRITABLE, error)
+                self._settle(0, 1, LossCause.UNWRITABLE, error)
                 continue
             yield line.encode() + b"\n"
             if count % ENCODE_AT_ONCE == 0:

@@ -140,6 +140,7 @@ class LivePolicy:
         signature = reading.signature()
         if not reading.is_current():
             return False
+        reading.forget_contents()
         self._reading, self._signature, self._folders = reading, signature, reading.watched_folders()
         self._put_in_force(loaded)
         return True

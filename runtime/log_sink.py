@@ -145,7 +145,9 @@ def _write_some(descriptor: int, data: memoryview) -> int:
         try:
             return os.write(descriptor, data)
         except BlockingIOError:
-            select.select([], [descriptor], [])
+            ready = select.poll()  # select.select takes no descriptor above 1023
+            ready.register(descriptor, select.POLLOUT)
+            ready.poll()
 
 
 def _open_for_append(path: str) -> int:

@@ -1,6 +1,7 @@
 """The ops listener: `/healthz`, `/readyz`, `/metrics`, and nothing else. Served by a thread with its own loop.
 
-It shows problems of the policy and the state of the service: bind it where only operators and probes reach it.
+It shows problems of the policy and the state of the service: bind it where only operators and probes reach it. A
+connection that is one too many, or asks nothing, is closed: it holds a descriptor that serving and reloading need.
 """
 
 import asyncio
@@ -16,12 +17,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime.errors import ServiceError
 from runtime.expiry_status import json_from_ends, near_ends
 from runtime.limits import MAX_OPS_CONNECTIONS, OPS_STOP_SECONDS
 from runtime.process_status import ServiceStatus
 from runtime.status_metrics import StatusCollector
+
+#: Seconds in which a connection gets a request answered: from its beginning, and from each answer.
+OPS_ANSWER_SECONDS = 10.0
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -64,6 +70,36 @@ def _metrics(status: Callable[[], ServiceStatus], registry: CollectorRegistry) -
     return metrics
 
 
+class OpsProtocol(HttpToolsProtocol):
+    """One connection, within the bounds on connections and time; uvicorn has none before a head is complete."""
+
+    _deadline: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself has it
+        """Begin, or refuse what is beyond the bound."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(OPS_ANSWER_SECONDS, transport.abort)
+        if len(self.connections) > MAX_OPS_CONNECTIONS:
+            transport.write(_BUSY)
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, unless the connection was refused."""
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """Time begins anew with every answer."""
+        self._deadline.cancel()
+        self._deadline = self.loop.call_later(OPS_ANSWER_SECONDS, self.transport.abort)
+        super().on_response_complete()
+
+
 class OpsServer:
     """Serves an application on a listening socket, in a thread."""
 
@@ -73,13 +109,12 @@ class OpsServer:
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="httptools",
+                http=OpsProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                limit_concurrency=MAX_OPS_CONNECTIONS,
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=OPS_STOP_SECONDS,
             )

@@ -26,7 +26,9 @@ _TEST_ENDINGS = (".test.yaml", ".test.yml")
 #: The schema that an editor uses lies beside the policy (`$schema=./peergate.schema.json`).
 _SCHEMA_ENDING = ".schema.json"
 
-#: What was found at a path: SHA-256 of the content, the names in a folder, or an errno.
+#: Where it was looked, and how: as a file of at most so many bytes, or (None) as a folder.
+_Place = tuple[str, int | None]
+#: What was found there: SHA-256 of the content, the names in a folder, or an errno.
 _Found = bytes | tuple[str, ...] | int
 
 
@@ -56,12 +58,15 @@ class PolicyReading:
 
     - `files`: policy file, named as problems name it -> content.
     - `problems`: what is wrong with the files as files.
+
+    INVARIANT: within one reading a path has one content, however often it is named (law 5).
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._found: dict[str, _Found] = {}
-        self._unlisted: dict[str, OSError] = {}
+        self._found: dict[_Place, _Found] = {}
+        self._contents: dict[str, bytes | OSError] = {}
+        self._listings: dict[str, tuple[str, ...] | None] = {}
         self._problems: list[Problem] = []
         self.files: Mapping[str, bytes]
         self._policy_names = _policy_names(path)
@@ -81,16 +86,7 @@ class PolicyReading:
 
     def read(self, path: str) -> bytes:
         """A file that the policy names, relative to the policy's folder; at most 64 MiB. Raises OSError."""
-        place = join(self._base, path)
-        try:
-            if place in self._unlisted:
-                raise self._unlisted[place]
-            content = read_regular_file(place, MAX_CRL_BYTES)
-        except OSError as error:
-            self._found[place] = _errno(error)
-            raise
-        self._found[place] = hashlib.sha256(content).digest()
-        return content
+        return self._content(join(self._base, path), MAX_CRL_BYTES)
 
     def folder(self, path: str) -> tuple[str, ...] | None:
         """The sorted plain file names in a folder that the policy names; None if it is no folder.
@@ -98,14 +94,13 @@ class PolicyReading:
         None too for a folder that cannot be listed: reading it as a file then says why.
         """
         place = join(self._base, path)
-        try:
-            names = list_plain_files(place, MAX_FOLDER_FILES)
-        except OSError as error:
-            self._unlisted[place] = error
-            return None
-        if names is not None:
-            self._found[place] = names
-        return names
+        if place not in self._listings:
+            self._listings[place] = self._listing(place)
+        return self._listings[place]
+
+    def forget_contents(self) -> None:
+        """Let go of what was read; what is needed to see a change stays. For a reading that was loaded."""
+        self._contents.clear()
 
     def timezone(self, name: str) -> tzinfo:
         """An IANA time zone. Raises KeyError if the system's data has none of that name."""
@@ -117,19 +112,46 @@ class PolicyReading:
     def is_current(self) -> bool:
         """Whether all that was found would be found again now, byte for byte."""
         same_files = _policy_names(self.path) == self._policy_names
-        return same_files and all(_find(place) == was for place, was in self._found.items())
+        return same_files and all(_find(*place) == was for place, was in self._found.items())
 
     def signature(self) -> tuple[object, ...]:
         """What `stat` says of everything that was found: cheap, and different after every change."""
-        return _policy_names(self.path), *(_stat(place, was) for place, was in self._found.items())
+        return _policy_names(self.path), *(_stat(*place, was) for place, was in self._found.items())
 
     def watched_folders(self) -> tuple[str, ...]:
         """The existing folders whose events tell of a change: of each file, and of what a symbolic link leads to."""
         folders = dict.fromkeys(folder for folder in (dirname(abspath(self.path)), self._base) if isdir(folder))
-        for place, was in self._found.items():
+        for (place, _), was in self._found.items():
             here = place if isinstance(was, tuple) else dirname(place) or "."
             folders.update(dict.fromkeys(folder for folder in (here, _behind(place)) if isdir(folder)))
         return tuple(folders)[:MAX_WATCHED_FOLDERS]
+
+    def _content(self, place: str, limit: int) -> bytes:
+        """What is at `place`, or was when it was first read. Raises OSError, the same each time."""
+        if place not in self._contents:
+            try:
+                content = read_regular_file(place, limit)
+            except OSError as error:
+                self._found[place, limit] = _errno(error)
+                self._contents[place] = error
+            else:
+                self._found[place, limit] = hashlib.sha256(content).digest()
+                self._contents[place] = content
+        known = self._contents[place]
+        if isinstance(known, OSError):
+            raise known
+        return known
+
+    def _listing(self, place: str) -> tuple[str, ...] | None:
+        try:
+            names = list_plain_files(place, MAX_FOLDER_FILES)
+        except OSError as error:
+            self._found[place, None] = _errno(error)
+            self._contents[place] = error
+            return None
+        if names is not None:
+            self._found[place, None] = names
+        return names
 
     def _folder_files(self, names: tuple[str, ...] | int) -> Mapping[str, bytes]:
         if isinstance(names, int):
@@ -159,13 +181,11 @@ class PolicyReading:
         files = {}
         for path in paths:
             try:
-                content = read_regular_file(path, MAX_POLICY_FILE_BYTES)
+                content = self._content(path, MAX_POLICY_FILE_BYTES)
             except OSError as error:
-                self._found[path] = _errno(error)
                 code = Code.FILE_TOO_LARGE if error.errno == errno.EFBIG else Code.FILE_UNREADABLE
                 self._problem(path, code, f"cannot be read: {_words(error)}")
                 continue
-            self._found[path] = hashlib.sha256(content).digest()
             files[_shown(path)] = content
         return files
 
@@ -189,20 +209,20 @@ def _is_about_policy(name: str) -> bool:
     return lower.endswith((*_POLICY_ENDINGS, ".json")) or any(f"{ending}." in lower for ending in _POLICY_ENDINGS)
 
 
-def _find(place: str) -> _Found:
+def _find(place: str, limit: int | None) -> _Found | None:
+    """What is there now, looked for as it was the first time; None for no folder where a folder was."""
     try:
-        names = list_plain_files(place, MAX_FOLDER_FILES)
-        if names is not None:
-            return names
-        return hashlib.sha256(read_regular_file(place, MAX_CRL_BYTES)).digest()
+        if limit is None:
+            return list_plain_files(place, MAX_FOLDER_FILES)
+        return hashlib.sha256(read_regular_file(place, limit)).digest()
     except OSError as error:
         return _errno(error)
 
 
-def _stat(place: str, was: _Found) -> object:
+def _stat(place: str, limit: int | None, was: _Found) -> object:
     """A file that could not be read is tried again, as an error of the system may pass without any change to it."""
     if isinstance(was, int):
-        return _find(place)
+        return _find(place, limit)
     try:
         found = Path(place).stat()
         names = list_plain_files(place, MAX_FOLDER_FILES) if isinstance(was, tuple) else None

@@ -4,8 +4,9 @@ SIGTERM and SIGINT drain: not ready, no new connections, what is in flight is fi
 is flushed. SIGHUP reads the policy again and opens the decision log anew.
 """
 
+import resource
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from signal import Signals
 
 from prometheus_client import CollectorRegistry
@@ -31,6 +32,7 @@ def run_service(configuration: ServeConfiguration, factory: FrontFactory, listen
     Returns after the drain. Raises ConfigurationError, with nothing left behind.
     """
     start_service_log(configuration.log_format, configuration.log_level)
+    _raise_descriptor_limit()
     facts = {
         "listen": ",".join(map(str, listen)),
         "ops": str(configuration.ops or "off"),
@@ -44,6 +46,14 @@ def run_service(configuration: ServeConfiguration, factory: FrontFactory, listen
     else:
         _check_shareable(configuration.workers, listen)
         _run_supervised(configuration, factory)
+
+
+def _raise_descriptor_limit() -> None:
+    """As many descriptors as the system grants: connections must not keep a policy from being read (law 4)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Where a sandbox forbids it, the service runs within the limit that it was given.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _run_alone(configuration: ServeConfiguration, factory: FrontFactory) -> None:

@@ -39,11 +39,16 @@ field                          value
 `raw`                          only if a text is not Unicode: base64 of JSON, field -> value as received
 =============================  =====================================================================================
 
+Texts of a request that is refused for their length are cut, so that a client cannot make records of any length. Each
+cut leaves a text too long, so that the replay refuses it for the same reason. Header values are cut only where the
+request was refused before anybody looked at them.
+
 A refused request that could not even be read has no `http.`, `url.`, `source.` and `identity.` fields.
 """
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -51,6 +56,7 @@ from functools import lru_cache
 from math import floor
 
 from policies.engine.decision import Decision
+from policies.engine.limits import MAX_METHOD_CHARS, MAX_PATH_CHARS
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.certificate import IdentityFacts
 from policies.peer.presented import (
@@ -67,6 +73,11 @@ _UNJUDGED = frozenset({Reason.POLICY_UNAVAILABLE, Reason.INTERNAL_ERROR})
 _REFUSED = frozenset(CERTIFICATE_ORDER)
 #: Certificates whose fields are kept encoded, about 1 KiB each.
 MAX_ENCODED_CERTIFICATES = 8192
+_HEADERS_UNREAD = _REFUSED | {Reason.REQUEST_MALFORMED, Reason.HOST_INVALID, Reason.PATH_AMBIGUOUS}
+#: Characters kept of any other text that a client can make long. No host of this length is valid.
+MAX_RECORDED_CHARS = 1024
+#: Scheme and authority of RFC 9112 §3.2.2 absolute-form, as `policies.engine.target` reads it.
+_AUTHORITY = re.compile(r"(?i:https?)://[^/?#]*")
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
@@ -109,7 +120,7 @@ def decision_record(
     if request is not None:
         _add_presentation(record, decision, request.peer)
         record.update(_certificate_fields(request.peer))
-        _add_request(record, request)
+        _add_request(record, decision, request)
     return record
 
 
@@ -145,7 +156,7 @@ class RecordLines:
         certificate = ""
         if request is not None:
             _add_presentation(record, decision, request.peer)
-            _add_request(record, request)
+            _add_request(record, decision, request)
             certificate = self._encoded_certificate(request.peer)
         line = f"{_ENCODE(record)[:-1]}{certificate}}}"
         if "\\ud" in line:
@@ -202,7 +213,7 @@ def _decision_fields(
         "rules": decision.rules,
         "labels": labels,
         "unknown": decision.unknown,
-        "problems": decision.problems,
+        "problems": [problem[:MAX_RECORDED_CHARS] for problem in decision.problems],
         "shadow": {"effect": shadow.effect, "reason": shadow.reason, "rules": shadow.rules} if shadow else None,
         "latency_us": round(latency * 1e6, 1),
     }
@@ -217,7 +228,7 @@ def _add_presentation(record: dict[str, object], decision: Decision, peer: Prese
         record["identity.presented"] = Presentation.NONE
     elif isinstance(peer, MalformedCertificate):
         record["identity.presented"] = Presentation.MALFORMED
-        record["identity.problem"] = peer.problem
+        record["identity.problem"] = peer.problem[:MAX_RECORDED_CHARS]
     elif isinstance(peer, AssertedIdentity):
         record["identity.presented"] = Presentation.ASSERTED
         record["identity.names"] = decision.identities
@@ -264,22 +275,35 @@ def pin_from_digest(digest: bytes) -> str:
     return "sha256:" + base64.b64encode(digest).decode()
 
 
-def _add_request(record: dict[str, object], request: Request) -> None:
+def _add_request(record: dict[str, object], decision: Decision, request: Request) -> None:
     path, query, _ = request.target.partition("?")
-    record["http.request.method"] = request.method
-    record["url.domain"] = request.host
-    record["url.path"] = path
+    record["http.request.method"] = request.method[: MAX_METHOD_CHARS + 1]
+    record["url.domain"] = request.host[:MAX_RECORDED_CHARS]
+    record["url.path"] = path if len(path) <= MAX_RECORDED_CHARS else _cut_path(path)
     record["request.query_present"] = bool(query)
-    headers = {name: values for name, values in request.headers.items() if name != "content-type"}
-    if "content-type" in request.headers:
-        record["request.content_type"] = request.headers["content-type"]
+    unread = decision.reason in _HEADERS_UNREAD
+    received = _cut_headers(request.headers) if unread and request.headers else request.headers
+    headers = {name: values for name, values in received.items() if name != "content-type"}
+    if "content-type" in received:
+        record["request.content_type"] = received["content-type"]
     if headers:
         record["request.headers"] = headers
     if request.seen_headers is not None:
         record["request.seen_headers"] = sorted(request.seen_headers)
     record["source.ip"] = None if request.source_ip is None else str(request.source_ip)
     if request.sni is not UNREPORTED:
-        record["tls.client.server_name"] = request.sni
+        record["tls.client.server_name"] = request.sni[:MAX_RECORDED_CHARS] if request.sni else request.sni
+
+
+def _cut_path(path: str) -> str:
+    """What shows that `path` is too long, at most; scheme and authority of absolute-form are cut for themselves."""
+    match = _AUTHORITY.match(path)
+    start = match.end() if match else 0
+    return path[: min(start, MAX_RECORDED_CHARS)] + path[start : start + MAX_PATH_CHARS + 1]
+
+
+def _cut_headers(headers: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    return {name: tuple(value[:MAX_RECORDED_CHARS] for value in values) for name, values in headers.items()}
 
 
 def _pem_chain(peer: PresentedCertificate) -> list[str]:

@@ -212,6 +212,56 @@ def test_law_10_a_record_replays_to_the_same_verdict(policy: PolicySet, case: st
     assert_replays(policy, request)
 
 
+LONG = "a" * 50_000
+TOO_LONG: Mapping[str, tuple[Request, Reason]] = {
+    "path": (ask(PEERS["billing"], f"/{LONG}?q"), Reason.REQUEST_MALFORMED),
+    "path just too long": (ask(PEERS["billing"], "/" + "a" * 8192), Reason.REQUEST_MALFORMED),
+    "path and no host": (ask(PEERS["billing"], f"/{LONG}", host=""), Reason.REQUEST_MALFORMED),
+    "path in absolute-form": (
+        ask(PEERS["billing"], f"http://invoices.prod.svc/{LONG}"),
+        Reason.REQUEST_MALFORMED,
+    ),
+    "path just too long in absolute-form": (
+        ask(PEERS["billing"], "http://invoices.prod.svc/" + "a" * 8192),
+        Reason.REQUEST_MALFORMED,
+    ),
+    "authority": (ask(PEERS["billing"], f"http://{LONG}/v1/invoices"), Reason.HOST_INVALID),
+    "authority and path": (ask(PEERS["billing"], f"http://{LONG}/{LONG}"), Reason.REQUEST_MALFORMED),
+    "authority without path": (ask(PEERS["billing"], f"http://{LONG}"), Reason.REQUEST_MALFORMED),
+    "authority with a fragment": (ask(PEERS["billing"], f"http://{LONG}#/{LONG}"), Reason.REQUEST_MALFORMED),
+    "target of no form": (ask(PEERS["billing"], LONG), Reason.REQUEST_MALFORMED),
+    "method": (ask(PEERS["billing"], method=LONG), Reason.REQUEST_MALFORMED),
+    "method that begins as another": (ask(PEERS["billing"], method=f"CONNECT{LONG}"), Reason.REQUEST_MALFORMED),
+    "host": (ask(PEERS["billing"], host=LONG), Reason.HOST_INVALID),
+    "host that is no IPv6 address": (ask(PEERS["billing"], host=f"[{LONG}]"), Reason.HOST_INVALID),
+    "host with a port": (ask(PEERS["billing"], host=f"{LONG}:99999"), Reason.HOST_INVALID),
+    "several hosts": (ask(PEERS["billing"], host=f"invoices.prod.svc,{LONG}"), Reason.HOST_INVALID),
+    "server name": (ask(PEERS["billing"], "/open", sni=LONG), Reason.NO_MATCHING_RULE),
+    "header of a malformed request": (
+        ask(PEERS["billing"], "*", headers={"x-env": (LONG,), "content-type": (LONG,)}),
+        Reason.REQUEST_MALFORMED,
+    ),
+    "bytes in the path": (ask(PEERS["billing"], "/" + "\udcff" * 50_000), Reason.REQUEST_MALFORMED),
+}
+
+
+@pytest.mark.parametrize("case", TOO_LONG)
+def test_law_10_a_refused_text_of_any_length_is_recorded_cut_and_replays_to_the_same_verdict(
+    policy: PolicySet, case: str
+) -> None:
+    request, reason = TOO_LONG[case]
+    decision = evaluate(policy, request)
+    assert decision.reason is reason
+    assert_replays(policy, request)
+    bound = 12_000 if request.target.isascii() else 200_000
+    assert len(RecordLines().line(decision, request, **facts_of_recording(decision, request))) < bound
+
+
+def test_law_10_a_long_header_that_a_rule_may_have_judged_is_recorded_whole(policy: PolicySet) -> None:
+    asked = ask(PEERS["billing"], "/tagged", headers={"x-env": (LONG,)})
+    assert record_of(policy, asked)["request.headers"] == {"x-env": [LONG]}
+
+
 hostile_text = st.text(st.characters(codec=None), max_size=30) | st.binary(max_size=20).map(
     lambda data: data.decode("utf-8", "surrogateescape")
 )

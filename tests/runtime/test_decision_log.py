@@ -183,7 +183,49 @@ def test_closing_waits_no_longer_than_it_is_told_and_counts_the_rest(
     began = monotonic()
     log.close(0.1)
     assert monotonic() - began < 2
-    assert lost(metrics, LossCause.CLOSED) == 7
+    assert lost(metrics, LossCause.CLOSED) == 8, "seven that waited, and the one that the sink never took"
+
+
+def test_law_10_every_record_is_written_or_counted_as_lost_when_the_sink_is_stuck_for_good(
+    policy: PolicySet, metrics: Metrics, stuck: StuckSink
+) -> None:
+    log = DecisionLog(stuck, metrics, queue_limit=50)
+    for _ in range(30):
+        log.append(entry(policy))
+    assert stuck.busy.wait(5)
+    for _ in range(100):
+        log.append(entry(policy))
+    log.close(0.1)
+    assert written(metrics) + sum(lost(metrics, cause) for cause in LossCause) == 130
+
+
+def test_what_closing_counted_as_lost_is_not_counted_again_when_the_sink_takes_it_late(
+    policy: PolicySet, metrics: Metrics, stuck: StuckSink
+) -> None:
+    log = DecisionLog(stuck, metrics)
+    log.append(entry(policy))
+    assert stuck.busy.wait(5)
+    log.close(0.1)
+    stuck.go.set()
+    eventually(lambda: not log._thread.is_alive())
+    assert (written(metrics), lost(metrics, LossCause.CLOSED)) == (0, 1)
+
+
+def test_the_queue_is_bounded_in_bytes_too(policy: PolicySet, metrics: Metrics, stuck: StuckSink) -> None:
+    log = DecisionLog(stuck, metrics, byte_limit=1_000_000)
+    log.append(entry(policy))
+    assert stuck.busy.wait(5)
+    asked = request(BILLING, "/" + "a" * 50_000)
+    for _ in range(100):
+        log.append(Entry(evaluate(policy, asked), asked, "00", Enforcement.EXTAUTH, asked.time, 0.00001, policy, None))
+    assert 10 < log.queued < 20
+    assert lost(metrics, LossCause.QUEUE_FULL) == 100 - log.queued
+    stuck.go.set()
+    eventually(lambda: log.queued == 0)
+    for _ in range(10):
+        log.append(entry(policy))
+    log.close()
+    assert lost(metrics, LossCause.QUEUE_FULL) + len(stuck.lines) == 111, "what was written makes room"
 
 
 def test_a_decision_after_the_end_is_counted_as_lost(tmp_path: Path, policy: PolicySet, metrics: Metrics) -> None:

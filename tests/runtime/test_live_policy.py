@@ -314,3 +314,25 @@ def test_a_stopped_policy_stays_in_force_and_is_not_read_again(tmp_path: Path) -
     replace_file(file, DENIES)
     sleep(0.5)
     assert policy.current is before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x: " + "y" * (9 << 20), POLICY.replace("pki/mesh-root.pem", "pki")],
+    ids=["a file between 8 and 64 MiB", "a folder where a file is named"],
+)
+def test_law_4_a_policy_that_cannot_be_read_is_reported_and_the_last_good_set_stays(tmp_path: Path, text: str) -> None:
+    file = write_policy(tmp_path)
+    with live(tmp_path) as policy:
+        replace_file(file, text)
+        eventually(lambda: policy.status.state is PolicyState.LAST_GOOD, 5)
+        assert rule_ids(policy) == ("anybody", "billing-reads")
+        replace_file(file, DENIES)
+        eventually(lambda: "nobody" in rule_ids(policy), 5)
+
+
+def test_law_4_a_first_policy_with_a_folder_where_a_file_is_named_is_reported_at_once(tmp_path: Path) -> None:
+    write_policy(tmp_path, POLICY.replace("pki/mesh-root.pem", "pki"))
+    with live(tmp_path) as policy:
+        assert policy.status.state is PolicyState.UNAVAILABLE
+        assert policy.status.problems

@@ -5,19 +5,22 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from time import sleep
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from policies.reason import Reason
+from runtime import ops as ops_module
 from runtime.address import TcpAddress, UnixAddress
 from runtime.listener import address_of, listener_from_address
 from runtime.metrics import Metrics
 from runtime.ops import OpsServer, ops_app
 from runtime.policy_status import PolicyState, PolicyStatus
 from runtime.process_status import ProcessStatus, ServiceStatus
+from tests.runtime.world import eventually
 
 
 class Told:
@@ -125,3 +128,53 @@ def test_after_stop_nothing_listens() -> None:
         pass
     with pytest.raises(urllib.error.URLError):
         answer(f"{url}/healthz")
+
+
+@contextmanager
+def connections(url: str, count: int) -> Iterator[list[socket.socket]]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with ExitStack() as stack:
+        yield [stack.enter_context(socket.create_connection((host, int(port)), timeout=5)) for _ in range(count)]
+
+
+def test_a_connection_beyond_the_bound_is_refused_before_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops_module, "MAX_OPS_CONNECTIONS", 3)
+    with ops(Told(), Metrics()) as url, connections(url, 4) as clients:
+        *_, refused = clients
+        assert refused.recv(4096).startswith(b"HTTP/1.1 503")
+        assert refused.recv(4096) == b""
+
+
+def test_a_freed_connection_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops_module, "MAX_OPS_CONNECTIONS", 2)
+    with ops(Told(), Metrics()) as url:
+        with connections(url, 2):
+            assert answer(f"{url}/healthz")[0] == 503
+        eventually(lambda: answer(f"{url}/healthz")[0] == 200, 5)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /healthz HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: ops\r\n\r\nGET /"],
+    ids=["nothing", "half a head", "half a second head"],
+)
+def test_a_connection_that_asks_nothing_is_closed(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops_module, "OPS_ANSWER_SECONDS", 0.2)
+    with ops(Told(), Metrics()) as url, connections(url, 1) as (client,):
+        client.sendall(sent)
+        with suppress(ConnectionResetError):
+            while client.recv(4096):
+                pass
+
+
+def test_a_head_that_trickles_in_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops_module, "OPS_ANSWER_SECONDS", 0.2)
+
+    def trickle(client: socket.socket) -> None:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        for _ in range(100):
+            client.sendall(b"x")
+            sleep(0.05)
+
+    with ops(Told(), Metrics()) as url, connections(url, 1) as (client,), pytest.raises(ConnectionError):
+        trickle(client)

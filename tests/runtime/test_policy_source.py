@@ -208,6 +208,90 @@ def test_a_file_added_to_a_named_folder_is_a_change(tmp_path: Path) -> None:
     assert changed(tmp_path, reading, signature) == (True, True)
 
 
+def test_law_4_a_policy_file_that_is_too_large_is_found_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_source, "MAX_POLICY_FILE_BYTES", 10)
+    (tmp_path / "a.yaml").write_text("more than ten bytes")
+    reading = reading_of(tmp_path)
+    signature = reading.signature()
+    assert [problem.code for problem in reading.problems] == [Code.FILE_TOO_LARGE]
+    assert changed(tmp_path, reading, signature) == (False, False)
+    (tmp_path / "a.yaml").write_text("less")
+    assert changed(tmp_path, reading, signature) == (True, True)
+
+
+def test_law_4_a_folder_where_a_file_is_named_is_found_the_same_again(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "pki").mkdir()
+    reading = reading_of(tmp_path)
+    with pytest.raises(OSError, match="not a regular file"):
+        reading.read("pki")
+    signature = reading.signature()
+    assert changed(tmp_path, reading, signature) == (False, False)
+    (tmp_path / "pki").rmdir()
+    (tmp_path / "pki").touch()
+    assert changed(tmp_path, reading, signature) == (True, True)
+
+
+def test_law_4_a_named_folder_that_cannot_be_listed_is_found_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_source, "MAX_FOLDER_FILES", 2)
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "crls").mkdir()
+    for name in "abc":
+        (tmp_path / "crls" / name).touch()
+    reading = reading_of(tmp_path)
+    reading.folder("crls")
+    with pytest.raises(OSError, match="more than 2 files"):
+        reading.read("crls")
+    assert reading.is_current()
+    (tmp_path / "crls/c").unlink()
+    assert not reading.is_current()
+
+
+def test_law_5_a_path_that_is_read_twice_has_one_content_in_one_reading(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "mesh.crl").write_text("old")
+    reading = reading_of(tmp_path)
+    assert reading.read("mesh.crl") == b"old"
+    (tmp_path / "mesh.crl").write_text("new")
+    assert reading.read("mesh.crl") == b"old"
+    assert not reading.is_current()
+
+
+def test_law_5_a_path_that_is_missing_once_is_missing_in_the_whole_reading(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    reading = reading_of(tmp_path)
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            reading.read("mesh.crl")
+        (tmp_path / "mesh.crl").touch()
+    assert not reading.is_current()
+
+
+def test_law_5_a_folder_that_is_listed_twice_has_one_listing_in_one_reading(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "crls").mkdir()
+    reading = reading_of(tmp_path)
+    assert reading.folder("crls") == ()
+    (tmp_path / "crls/mesh.crl").touch()
+    assert reading.folder("crls") == ()
+    assert not reading.is_current()
+
+
+def test_a_reading_that_forgot_its_contents_still_sees_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "mesh.crl").write_text("old")
+    reading = reading_of(tmp_path)
+    reading.read("mesh.crl")
+    reading.forget_contents()
+    assert reading.is_current()
+    (tmp_path / "mesh.crl").write_text("new")
+    assert not reading.is_current()
+
+
 def test_the_folder_behind_a_link_is_watched_too(tmp_path: Path) -> None:
     (tmp_path / "..v1").mkdir()
     (tmp_path / "..v1/a.yaml").touch()

@@ -1,5 +1,6 @@
 """One process that serves, as an operator sees it: readiness, signals, refusals."""
 
+import resource
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -136,3 +137,13 @@ def test_what_several_workers_cannot_share_ends_with_78(tmp_path: Path, listen: 
     code, error = refused(listen, str(write_policy(tmp_path)), "workers=2", "decision_log=off")
     assert code == 78
     assert "--workers 2 cannot share" in error
+
+
+def test_a_service_takes_as_many_descriptors_as_the_system_grants(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    try:
+        with service(tmp_path, write_policy(tmp_path / "policy")) as running:
+            assert resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
