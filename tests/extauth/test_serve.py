@@ -28,8 +28,8 @@ def test_workers_share_the_port_and_end_on_sigterm(tmp_path: Path) -> None:
 def test_without_a_good_policy_it_runs_is_not_ready_and_denies_everything(tmp_path: Path) -> None:
     """Law 4."""
     with running(tmp_path, policy="version: 1\nrules: nonsense\n", ready=False) as service:
-        code, body = service.readiness()
-        assert (code, body["state"]) == (503, "unavailable")
+        eventually(lambda: service.readiness()[1]["state"] == "unavailable")
+        assert service.readiness()[0] == 503
         answer = service.answer(question(path="/healthz"))
         assert (answer.status.code, reason_of(answer)) == (7, "policy_unavailable")
         service.write(POLICY)

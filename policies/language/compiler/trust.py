@@ -58,6 +58,8 @@ class _Reader:
     surroundings: Surroundings
     findings: Findings
     crl_places: dict[CrlKey, Scalar] = field(default_factory=dict)
+    #: Entries of which some CRL could not be read; what is missing there has been reported.
+    unread: set[str] = field(default_factory=set)
 
     def entry(self, document: TrustDocument) -> TrustEntry:
         """One entry, without what could not be read."""
@@ -87,7 +89,7 @@ class _Reader:
 
     def check_not_gone(self, document: TrustDocument, gone: Collection[CrlKey]) -> None:
         """Report CAs whose CRL has vanished: what it lists would be good again."""
-        for key in gone if document.crls else ():
+        for key in gone if document.crls and document.name.text not in self.unread else ():
             message = f"the CRL of {quoted(key[0].text)} that was loaded before is not among `crls` any more"
             hint = "put it back; to go on without it, take the CA out, or restart"
             self.findings.add(document.crls[0].at, Code.CRL_MISSING, message, hint)
@@ -117,14 +119,19 @@ class _Reader:
                 message = "this version reads CRLs from files and folders and fetches none"
                 self.findings.add(item.at, Code.CRL_URL_UNSUPPORTED, message, "fetch it to a file, which is watched")
                 continue
-            for path in self._files(item):
+            paths = self._files(item)
+            if not paths:
+                self.unread.add(document.name.text)
+            for path in paths:
                 content = self._file(item, path)
                 if content is None:
+                    self.unread.add(document.name.text)
                     continue
                 try:
                     crl = crl_from_bytes(content)
                     self.crl_places[crl_key(crl, authorities)] = item
                 except CrlError as error:
+                    self.unread.add(document.name.text)
                     self.findings.add(item, Code.CRL_INVALID, f"{quoted(path)}: {error}")
                 else:
                     yield crl
