@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from random import Random
 
-from tests.peer.hostile_chains import deep_chains, odd_company, slow_tangles, tangles
+from tests.peer.hostile_chains import constrained_tangles, deep_chains, odd_company, slow_tangles, tangles
 from tests.peer.hostile_der import ANCHOR, Hostile
 from tests.peer.hostile_leaves import (
     extension_soup,
@@ -22,7 +22,7 @@ __all__ = ["ANCHOR", "FAMILIES", "Hostile", "hostile"]
 
 #: Every family, and how many of a hundred are of it.
 FAMILIES: Mapping[Callable[[Random], Hostile], int] = {
-    flipped: 14,
+    flipped: 12,
     torn: 10,
     noise: 4,
     rebuilt: 24,
@@ -35,6 +35,7 @@ FAMILIES: Mapping[Callable[[Random], Hostile], int] = {
     deep_chains: 3,
     tangles: 3,
     slow_tangles: 1,
+    constrained_tangles: 2,
     odd_company: 3,
 }
 _SCHEDULE = [family for family, share in FAMILIES.items() for _ in range(share)]

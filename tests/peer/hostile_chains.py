@@ -1,5 +1,6 @@
 """Chains that mean harm: too deep, tangled, slow to verify."""
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from random import Random
 
@@ -11,15 +12,19 @@ from tests.peer.hostile_der import (
     ANCHOR,
     BASIC,
     CA_YES,
+    CONSTRAINTS,
     ECDSA_SHA256,
     Hostile,
     body,
+    dns,
     extension,
     honest,
     key_of,
     named,
+    san,
     signed,
     spki_of,
+    uri,
 )
 from tests.peer.hostile_leaves import flipped
 
@@ -104,6 +109,50 @@ def slow_tangles(random: Random) -> Hostile:
     """The same with a curve on which it takes long to verify."""
     tbs = body(serial=b"\x01" + random.randbytes(8), issuer=named(b"Slow"), algorithm=ECDSA_SHA256)
     return Hostile(_slow(tbs, random.choice(_slow_keys())), tuple(random.sample(_slow_tangle(), 8)))
+
+
+_BASES: Sequence[tuple[Callable[[int], bytes], Callable[[int], bytes], bytes]] = (
+    (lambda number: uri(b"a://b/%d" % number), lambda number: uri(b"c%d" % number), uri(b"b")),
+    (lambda number: dns(b"a%d.b" % number), lambda number: dns(b"c%d" % number), dns(b"b")),
+    (lambda number: tlv(0x81, b"a%d@b" % number), lambda number: tlv(0x81, b"c%d" % number), tlv(0x81, b"b")),
+    (
+        lambda number: tlv(0xA4, named(b"%d" % number)),
+        lambda number: tlv(0xA4, named(b"c%d" % number)),
+        tlv(0xA4, tlv(0x30)),
+    ),
+)
+
+
+def _constrained(random: Random) -> tuple[bytes, bytes, int]:
+    """A SAN extension, name constraints that permit its names by the last of many bases, and how many CAs fit."""
+    name, base, last = random.choice(_BASES)
+    excluded = [base(number) for number in range(random.choice((40, 110, 255)))]
+    permitted = [*excluded, last]
+    trees = (tlv(tag, *(tlv(0x30, tree) for tree in found)) for tag, found in ((0xA0, permitted), (0xA1, excluded)))
+    constraints = extension(CONSTRAINTS, tlv(0x30, *trees))
+    return san(*map(name, range(64))), constraints, min(8, 14_000 // len(constraints))
+
+
+def constrained_tangles(random: Random) -> Hostile:
+    """Tangled CAs whose name constraints are many, and a leaf with as many names."""
+    names, constraints, count = _constrained(random)
+    evil = named(b"Evil")
+    pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
+    cas = [
+        signed(
+            body(
+                serial=b"\x01" + random.randbytes(8),
+                issuer=evil,
+                subject=evil,
+                spki=spki_of(key_of(10 + a)),
+                extensions=[extension(BASIC, CA_YES), constraints],
+            ),
+            key_of(10 + b),
+        )
+        for a, b in pairs[:count]
+    ]
+    leaf = signed(body(serial=b"\x01" + random.randbytes(8), issuer=evil, extensions=[names]), key_of(10))
+    return Hostile(leaf, tuple(cas))
 
 
 def odd_company(random: Random) -> Hostile:

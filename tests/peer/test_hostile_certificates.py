@@ -127,7 +127,7 @@ def test_each_is_read_and_judged_within_20_ms() -> None:
 
 
 def test_what_was_changed_after_signing_or_signed_by_others_is_never_accepted() -> None:
-    families = ("flipped", "torn", "noise", "deep_chains", "tangles", "slow_tangles")
+    families = ("flipped", "torn", "noise", "deep_chains", "tangles", "slow_tangles", "constrained_tangles")
     changed = [one for family in families for one in verdicts()[family] if not one.pristine]
     assert len(changed) > COUNT / 5
     assert [one for one in changed if one.trusted] == []
