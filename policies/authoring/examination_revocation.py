@@ -42,7 +42,7 @@ def consulted_lists(store: TrustStore, path: Path) -> tuple[Consulted, ...]:
     found = [
         Consulted(crl, certificate, certificate.identity.serial in crl.serials)
         for certificate, issuer in pairwise(path.certificates)
-        for crl in store.lists.of(issuer)
+        for crl in store.lists.revoking(issuer, path.certificates[-1])
     ]
     configured = {ca: None for entry in store.entries for ca in entry.authorities}
     for ca in path.certificates[1:]:

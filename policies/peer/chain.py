@@ -1,11 +1,11 @@
 """Certification paths from a leaf to an anchor (RFC 5280 §6.1), whatever the time.
 
-Why not cryptography's verifier: it answers yes or no at one instant, in words for people. We need every path with the
-time over which it holds, so that a verdict is known until it changes; a reason from a closed list; Ed25519; names
-compared by §7.1; name constraints on the subject and on URIs, which it does not apply or cannot. It also insists on a
-web profile that private CAs do not follow. OpenSSL's verifier is not reachable from Python without a connection. So the
-search and the rules are here, and keys and signatures stay with cryptography; the tests hold the verdicts against its
-verifier.
+Why not the verifier of cryptography or of OpenSSL: both answer yes or no at one instant. We need every path with the
+time over which it holds, so that a verdict is known until it changes, and a reason from a closed list. cryptography's
+also refuses Ed25519, names that are equal by §7.1 only, and name constraints on URIs and directory names; OpenSSL's
+builds one path and tries no other when that one is revoked or constrained (docs/trust.md shows what was measured). So
+the search and the rules are here, and keys and signatures stay with cryptography; the tests hold the verdicts against
+its verifier.
 
 Laws: an anchor may be any CA, and is held to the same rules as every CA save for the signature on itself. A leaf is
 never its own anchor. The work is bounded, whatever is presented, and names are held against constraints only on a path

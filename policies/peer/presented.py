@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from policies.peer.certificate import Certificate, IdentityFacts, certificate_from_der
 from policies.peer.errors import CertificateError
-from policies.peer.limits import MAX_CERTIFICATE_BYTES, MAX_INTERMEDIATES
+from policies.peer.limits import MAX_INTERMEDIATES, MAX_PRESENTED_BYTES
 from policies.peer.pem import der_from_pem
 
 
@@ -65,10 +65,11 @@ def presented_from_certificate(leaf: Certificate, intermediates: Sequence[bytes]
     """A parsed leaf and the certificates that came after it, DER. Raises CertificateError if they exceed the limits."""
     if len(intermediates) > MAX_INTERMEDIATES:
         raise CertificateError(f"more than {MAX_INTERMEDIATES} certificates beside the leaf")
+    size = len(leaf.der) + sum(map(len, intermediates))
+    if size > MAX_PRESENTED_BYTES:
+        raise CertificateError(f"leaf and intermediates have {size} bytes, at most {MAX_PRESENTED_BYTES} are read")
     key = hashlib.sha256(leaf.sha256)
     for data in intermediates:
-        if len(data) > MAX_CERTIFICATE_BYTES:
-            raise CertificateError(f"a certificate beside the leaf has more than {MAX_CERTIFICATE_BYTES} bytes")
         key.update(hashlib.sha256(data).digest())
     return PresentedCertificate(leaf, tuple(bytes(data) for data in intermediates), key.digest())
 

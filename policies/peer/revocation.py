@@ -1,7 +1,9 @@
 """Revocation by the CRLs of a trust store, looked up by the issuer's name *and* key.
 
 Laws: what any list names is revoked, whether that list is current, stale or from the future. Only a current list proves
-that a certificate which it does not name is good.
+that a certificate which it does not name is good. A name can be imitated, hence the key; but after a change of keys one
+CA has several. A list under another key of the CA revokes too where both keys lead to one anchor (RFC 5280 §6.3.3 (f)),
+and proves nothing good.
 """
 
 from collections import defaultdict
@@ -10,6 +12,7 @@ from enum import StrEnum
 
 from policies.peer.certificate import Certificate
 from policies.peer.crl import Crl, CrlKey
+from policies.peer.name import DistinguishedName
 
 
 class Revocation(StrEnum):
@@ -23,13 +26,17 @@ class Revocation(StrEnum):
 class RevocationLists:
     """Verified CRLs by the CA that signed them."""
 
-    __slots__ = ("_by_key",)
+    __slots__ = ("_below", "_by_key")
 
-    def __init__(self, crls: Iterable[tuple[CrlKey, Crl]]) -> None:
+    def __init__(self, crls: Iterable[tuple[CrlKey, Crl]], anchored: Iterable[tuple[Certificate, Crl]] = ()) -> None:
+        """`anchored`: each CRL once more with each anchor that the CA which signed it leads to, or is."""
         by_key: defaultdict[CrlKey, list[Crl]] = defaultdict(list)
         for key, crl in crls:
             by_key[key].append(crl)
-        self._by_key = dict(by_key)
+        below: defaultdict[tuple[DistinguishedName, CrlKey], list[Crl]] = defaultdict(list)
+        for anchor, crl in anchored:
+            below[crl.issuer, _key(anchor)].append(crl)
+        self._by_key, self._below = dict(by_key), dict(below)
 
     @property
     def keys(self) -> frozenset[CrlKey]:
@@ -37,8 +44,14 @@ class RevocationLists:
         return frozenset(self._by_key)
 
     def of(self, issuer: Certificate) -> Sequence[Crl]:
-        """The lists that `issuer` signed."""
-        return self._by_key.get((issuer.subject, issuer.spki_sha256), ())
+        """The lists that `issuer` signed: they prove good what they do not name."""
+        return self._by_key.get(_key(issuer), ())
+
+    def revoking(self, issuer: Certificate, anchor: Certificate) -> Sequence[Crl]:
+        """The lists that revoke what `issuer` signed on a path to `anchor`: its own and those of its other keys."""
+        own = self.of(issuer)
+        others = self._below.get((issuer.subject, _key(anchor)), ())
+        return (*own, *(crl for crl in others if not any(crl is known for known in own)))
 
     def newest(self, key: CrlKey) -> Crl:
         """The list of one CA that no other list of it is newer than. Raises KeyError if it has none."""
@@ -48,6 +61,10 @@ class RevocationLists:
                 first = crl
         return first
 
-    def revoked(self, certificate: Certificate, issuer: Certificate) -> bool:
-        """Whether any list of `issuer`, whose key signed `certificate`, names it."""
-        return any(certificate.identity.serial in crl.serials for crl in self.of(issuer))
+    def revoked(self, certificate: Certificate, issuer: Certificate, anchor: Certificate) -> bool:
+        """Whether any list names `certificate`, which the key of `issuer` signed, on a path to `anchor`."""
+        return any(certificate.identity.serial in crl.serials for crl in self.revoking(issuer, anchor))
+
+
+def _key(authority: Certificate) -> CrlKey:
+    return authority.subject, authority.spki_sha256

@@ -80,16 +80,23 @@ class TrustStore:
             _Prepared(entry, Authorities.of(entry.anchors, entry.intermediates), RevocationLists(keyed))
             for entry, keyed in verified
         )
-        # What any entry that looks at revocation knows counts under every entry.
-        self.lists = RevocationLists(
-            item for entry, keyed in verified if entry.revocation is not Revocation.OFF for item in keyed
-        )
-        self._newest_seen = self._remembered(previous)
         self._timelines: BoundedCache[bytes, Timeline] = BoundedCache(MAX_CACHED_PEERS, MAX_CACHED_PEER_BYTES)
         self._presented: BoundedCache[bytes, tuple[Certificate, ...]] = BoundedCache(
             MAX_CACHED_AUTHORITIES, MAX_CACHED_AUTHORITY_BYTES
         )
         self._signatures: BoundedCache[tuple[bytes, bytes], bool] = BoundedCache(MAX_CACHED_AUTHORITIES)
+        # What any entry that looks at revocation knows counts under every entry.
+        heeded = [
+            (prepared, item)
+            for prepared, (entry, keyed) in zip(self._prepared, verified, strict=True)
+            if entry.revocation is not Revocation.OFF
+            for item in keyed
+        ]
+        self.lists = RevocationLists(
+            (item for _, item in heeded),
+            ((anchor, crl) for prepared, (key, crl) in heeded for anchor in self._anchors_above(key, prepared)),
+        )
+        self._newest_seen = self._remembered(previous)
         self._revoked_authorities = self._find_revoked_authorities()
 
     def standing(self, presented: Presented, time: float) -> Standing:
@@ -179,7 +186,19 @@ class TrustStore:
     def _revoked(self, certificates: tuple[Certificate, ...]) -> bool:
         if not self._revoked_authorities.isdisjoint(certificates):
             return True
-        return any(self.lists.revoked(certificate, issuer) for certificate, issuer in pairwise(certificates))
+        anchor = certificates[-1]
+        return any(self.lists.revoked(certificate, issuer, anchor) for certificate, issuer in pairwise(certificates))
+
+    def _anchors_above(self, key: CrlKey, prepared: _Prepared) -> frozenset[Certificate]:
+        """The anchors of an entry that a CA leads to, or is, whichever of its certificates one takes."""
+        found: set[Certificate] = set()
+        known = prepared.authorities
+        for ca in known.by_name[key[0]]:
+            if ca.spki_sha256 == key[1]:
+                search = PathSearch(known, (), self._verified)
+                search.run(ca)
+                found |= {path.certificates[-1] for path in search.paths} | (known.anchors & {ca})
+        return frozenset(found)
 
     def _find_revoked_authorities(self) -> frozenset[Certificate]:
         """Configured CAs, anchors too, that a CRL of another configured CA lists."""
@@ -189,7 +208,7 @@ class TrustStore:
             for ca in known
             for issuer in known
             if issuer.subject == ca.issuer
-            and self.lists.revoked(ca, issuer)
+            and self.lists.revoked(ca, issuer, issuer)
             # A signature too weak to be verified cannot clear a CA that is listed by name and number.
             and (ca.signature.weakness or self._verified(ca, issuer))
         )

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Mapping
 from random import Random
 
-from tests.peer.hostile_chains import constrained_tangles, deep_chains, odd_company, slow_tangles, tangles
+from tests.peer.hostile_chains import (
+    constrained_tangles,
+    deep_chains,
+    heavy_company,
+    odd_company,
+    slow_tangles,
+    tangles,
+)
 from tests.peer.hostile_der import ANCHOR, Hostile
 from tests.peer.hostile_leaves import (
     extension_soup,
@@ -25,7 +32,7 @@ FAMILIES: Mapping[Callable[[Random], Hostile], int] = {
     flipped: 12,
     torn: 10,
     noise: 4,
-    rebuilt: 24,
+    rebuilt: 22,
     spoiled_names: 8,
     many_names: 4,
     odd_subjects: 6,
@@ -37,6 +44,7 @@ FAMILIES: Mapping[Callable[[Random], Hostile], int] = {
     slow_tangles: 1,
     constrained_tangles: 2,
     odd_company: 3,
+    heavy_company: 2,
 }
 _SCHEDULE = [family for family, share in FAMILIES.items() for _ in range(share)]
 

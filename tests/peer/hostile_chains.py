@@ -73,7 +73,7 @@ def tangles(random: Random) -> Hostile:
 
 @cache
 def _slow_keys() -> tuple[ec.EllipticCurvePrivateKey, ...]:
-    return tuple(ec.derive_private_key(1_000_003 + number, ec.SECP521R1()) for number in range(8))
+    return tuple(ec.derive_private_key(1_000_003 + number, ec.BrainpoolP512R1()) for number in range(8))
 
 
 def _slow(tbs: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -106,7 +106,7 @@ def _slow_tangle() -> tuple[bytes, ...]:
 
 
 def slow_tangles(random: Random) -> Hostile:
-    """The same with a curve on which it takes long to verify."""
+    """The same with the curve on which it takes longest to verify."""
     tbs = body(serial=b"\x01" + random.randbytes(8), issuer=named(b"Slow"), algorithm=ECDSA_SHA256)
     return Hostile(_slow(tbs, random.choice(_slow_keys())), tuple(random.sample(_slow_tangle(), 8)))
 
@@ -153,6 +153,19 @@ def constrained_tangles(random: Random) -> Hostile:
     ]
     leaf = signed(body(serial=b"\x01" + random.randbytes(8), issuer=evil, extensions=[names]), key_of(10))
     return Hostile(leaf, tuple(cas))
+
+
+def heavy_company(random: Random) -> Hostile:
+    """Intermediates that are dear to read: names in scripts that have to be prepared, constraints made of names."""
+    heavy = named(*["ﷺ".encode() * random.randint(1, 20)] * 60)
+    trees = (tlv(0x30, tlv(0xA4, named(b"", b"", b"%d" % number))) for number in range(250))
+    constraints = extension(CONSTRAINTS, tlv(0x30, tlv(0xA0, *trees)))
+    found = []
+    for _ in range(random.choice((1, 2, 8))):
+        kind = random.choice(({"issuer": heavy}, {"extensions": [constraints]}))
+        found.append(signed(body(serial=b"\x01" + random.randbytes(8), subject=heavy, **kind)))
+    leaf = signed(honest(random))
+    return Hostile(leaf, tuple(found), pristine=leaf)
 
 
 def odd_company(random: Random) -> Hostile:

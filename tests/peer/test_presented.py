@@ -4,7 +4,7 @@ import pytest
 
 from pki.authority import Authority
 from policies.peer.errors import CertificateError
-from policies.peer.limits import MAX_CERTIFICATE_BYTES, MAX_INTERMEDIATES
+from policies.peer.limits import MAX_INTERMEDIATES, MAX_PRESENTED_BYTES
 from policies.peer.presented import intermediates_from_chain, presented_from_der, presented_from_pem
 from tests.peer.forge import NOW, parsed
 
@@ -36,8 +36,10 @@ def test_intermediates_are_not_read_but_bounded() -> None:
     assert presented_from_der(LEAF.der, [b"junk"]).intermediates == (b"junk",)
     with pytest.raises(CertificateError, match="more than 8"):
         presented_from_der(LEAF.der, [b"junk"] * (MAX_INTERMEDIATES + 1))
-    with pytest.raises(CertificateError, match="16384"):
-        presented_from_der(LEAF.der, [b"x" * (MAX_CERTIFICATE_BYTES + 1)])
+    most = MAX_PRESENTED_BYTES - len(LEAF.der)
+    assert presented_from_der(LEAF.der, [b"x" * (most - 9), b"x" * 9])
+    with pytest.raises(CertificateError, match="have 18433 bytes, at most 18432"):
+        presented_from_der(LEAF.der, [b"x" * (most - 9), b"x" * 10])
 
 
 def test_pem_of_a_leaf_is_one_block() -> None:

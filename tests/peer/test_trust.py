@@ -450,6 +450,38 @@ def test_crls_are_keyed_by_issuer_name_and_key() -> None:
     assert reason(same_serial, replace(both, revocation=Revocation.REQUIRE)) is Reason.REVOCATION_UNKNOWN
 
 
+def test_a_list_under_another_key_of_the_ca_revokes_where_both_keys_lead_to_one_anchor() -> None:
+    root, other = authority("Root"), authority("Other")
+    before, after = authority("Issuing", issuer=root), authority("Issuing", issuer=root)
+    leaf, listed = certificate("x", issuer=before), certificate("y", issuer=before)
+    crl = crl_from_bytes(authority_of(after).crl([listed.certificate]))
+    trusted = TrustEntry("e", (root.parsed,), (before.parsed, after.parsed), crls=(crl,))
+    elsewhere = TrustEntry(
+        "o", (other.parsed,), (authority("Issuing", issuer=other, key=after.key).parsed,), crls=(crl,)
+    )
+    assert reason(leaf, trusted) is None
+    assert reason(listed, trusted) is Reason.CERTIFICATE_REVOKED
+    # Nor does it take the CA that changed its keys to be configured twice.
+    shown = presented_from_der(listed.der, [before.der])
+    only_new = TrustStore([replace(trusted, intermediates=(after.parsed,))])
+    assert only_new.standing(shown, TIME).reason is Reason.CERTIFICATE_REVOKED
+    assert reason(listed, replace(trusted, crls=()), elsewhere) is None
+
+
+def test_a_list_under_another_key_of_the_ca_proves_nothing_good() -> None:
+    root = authority("Root")
+    before, after = authority("Issuing", issuer=root), authority("Issuing", issuer=root)
+    crls = (crl_from_bytes(authority_of(after).crl()),)
+    trusted = TrustEntry("e", (root.parsed,), (before.parsed, after.parsed), None, crls, Revocation.REQUIRE)
+    assert reason(certificate("x", issuer=before), trusted) is Reason.REVOCATION_UNKNOWN
+    assert reason(certificate("x", issuer=after), trusted) is None
+
+
+def authority_of(ca: Forged) -> Authority:
+    """`ca` as one that signs CRLs."""
+    return Authority(Issued(ca.certificate, ca.key), NOW)  # type: ignore[arg-type]  # an EC key
+
+
 def test_two_lists_of_one_ca_revoke_what_either_names() -> None:
     crls = (PARTNER.crl([1], number=1), PARTNER.crl([ROGUE.certificate], number=2), PARTNER.crl([2], number=3))
     assert reason(ROGUE, entry("p", PARTNER, crls=crls)) is Reason.CERTIFICATE_REVOKED
