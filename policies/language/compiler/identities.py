@@ -36,7 +36,7 @@ from policies.language.compiler.values import (
 )
 from policies.language.document import IdentityDocument, NameDocument, SelectorDocument, Texts
 from policies.language.node import Scalar
-from policies.language.suggestion import Vocabulary
+from policies.language.suggestion import Vocabulary, did_you_mean
 from policies.language.wording import listed, quoted
 from policies.peer.attribute import attribute_oid
 from policies.peer.errors import PeerError
@@ -229,7 +229,8 @@ class Identities:
         entry = self._trust_domains.get(domain)
         if entry is None:
             message = f"no trust entry has the SPIFFE trust domain {quoted(domain)}, so this could never match"
-            hint = f"add `spiffe_trust_domain: {domain}` to the entry that vouches for it"
+            add = f"add `spiffe_trust_domain: {domain}` to the entry that vouches for it"
+            hint = did_you_mean(domain, Vocabulary(self._trust_domains)) or add
             self._findings.missing(text, Code.TRUST_DOMAIN_UNKNOWN, message, hint)
         elif named and entry not in named:
             message = f"the trust domain {quoted(domain)} belongs to {quoted(entry)}, which `trust` does not name"
