@@ -41,13 +41,16 @@ format: $(READY) ## rewrite the sources in their format
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-$(READY): pyproject.toml
+# Tests run with the versions that the image ships: a release of a dependency changes nothing until the lock is renewed.
+$(READY): pyproject.toml deploy/docker/runtime.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "peergate needs Python 3.11 or newer; found none. Name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory system-deps
 	@echo "making $(VENV): the first time this takes a minute"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[envoy,dev]'
+	@sed -n 's/^\([^# ]*==[^ ]*\).*/\1/p' deploy/docker/runtime.lock > $(VENV)/constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint $(VENV)/constraints.txt --editable '.[envoy,dev]'
 	@touch $@
 
 # What the tests need of the system. Nothing is asked of apt, or of sudo, where all of it is there.
