@@ -1,0 +1,37 @@
+"""What the server tells an application of a connection, and how an application finds it in an ASGI scope.
+
+The certificate is in the ASGI TLS extension, `scope["extensions"]["tls"]`, as its specification has it
+(https://asgi.readthedocs.io/en/latest/specs/tls.html), with every key set:
+
+- `client_cert_chain`: tuple of PEM texts, leaf first, as the client sent them; empty if it sent none. They are
+  *presented*: the client proved that it has the leaf's key, and the policy judges all else on each request (law 8, 9).
+- `client_cert_error`: None; a handshake that failed has no request. `client_cert_name`: the leaf's subject, RFC 4514.
+- `server_cert`: PEM of the certificate that was shown. `tls_version`, `cipher_suite`: numbers as on the wire.
+
+What the extension has no key for is under `CONNECTION` beside it. `scope["client"]` is the transport peer: the source
+that a PROXY header of a trusted balancer names, else the address of the socket; None on a Unix socket without one.
+"""
+
+from typing import TypedDict
+
+#: Keys of `scope["extensions"]`: of the TLS extension, and of a `ConnectionFacts`.
+TLS = "tls"
+CONNECTION = "peergate.connection"
+
+
+class ConnectionFacts(TypedDict):
+    """`sni`: the server name of the ClientHello, None if it had none. `source`: as `scope["client"]`."""
+
+    sni: str | None
+    source: tuple[str, int] | None
+
+
+class TlsExtension(TypedDict):
+    """The value of `scope["extensions"]["tls"]` as our server sets it; other servers leave keys out."""
+
+    server_cert: str | None
+    client_cert_chain: tuple[str, ...]
+    client_cert_name: str | None
+    client_cert_error: str | None
+    tls_version: int | None
+    cipher_suite: int | None
