@@ -1,6 +1,5 @@
 """Composition: the ext_authz listeners of one process, over what the runtime brings."""
 
-from extauth.check import Checks
 from extauth.configuration import ExtauthSettings
 from extauth.grpc_check import GrpcCheck
 from extauth.grpc_server import GrpcServer
@@ -14,6 +13,7 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
 from runtime.address import Address
+from runtime.check import Checks
 from runtime.listener import listener_from_address
 from runtime.process_status import FrontReport
 from runtime.service import Serving

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from time import time
 
-from extauth.check import Checks
-from extauth.hops import TrustedHops
 from extauth.request import check_from_bytes, received_from_check
 from extauth.response import response_from_verdict
 from extauth.stencil import Stencils
 from policies.peer.reader import PresentedReader
+from runtime.check import Checks
+from runtime.hops import TrustedHops
 
 
 class GrpcCheck:

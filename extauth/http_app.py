@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from extauth.check import Checks, Verdict
 from extauth.http_request import HttpReader, Scope
-from extauth.response import denial_body, denial_headers, http_status_of
 from extauth.stencil import Stencils
+from runtime.check import Checks, Verdict
+from runtime.denial import answer_from_denial
 
 HEADERS_TO_REMOVE = "x-envoy-auth-headers-to-remove"
 
@@ -52,9 +52,7 @@ def answer_from_verdict(verdict: Verdict) -> tuple[int, tuple[tuple[str, str], .
     """Status, headers and body; 200 only for what is permitted."""
     judgement = verdict.judgement
     if not judgement.permitted:
-        body = denial_body(judgement).encode()
-        length = ("content-length", str(len(body)))
-        return http_status_of(judgement.decision.reason), (*denial_headers(judgement), length), body
+        return answer_from_denial(judgement)
     changes = verdict.changes
     removed = (HEADERS_TO_REMOVE, ",".join(changes.removed))
     return HTTPStatus.OK.value, (*changes.put, removed, ("content-length", "0")), b""

@@ -14,16 +14,17 @@ and `--seen-headers`, with `use_remote_address: true`. `!` stands for bytes that
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
-from extauth.errors import MalformedCheckError, UntrustedHopError
-from extauth.hops import NO_HOPS, IpAddress, TrustedHops, address_from_text
-from extauth.limits import MAX_HEADERS
-from extauth.request import UNREADABLE, WRITTEN_FOR_UNREADABLE, Headers, Received
-from extauth.trace import TRACEPARENT, trace_id_from_traceparent
+from extauth.request import UNREADABLE, WRITTEN_FOR_UNREADABLE, Headers
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE
 from policies.peer.reader import PresentedReader
+from runtime.check import Received
+from runtime.errors import MalformedQuestionError, UntrustedHopError
+from runtime.hops import NO_HOPS, IpAddress, TrustedHops, address_from_text
 from runtime.identity_headers import XFCC
+from runtime.limits import MAX_HEADERS
+from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 #: Where our server keeps the request target as received, bytes: ASGI's `raw_path` has lost a fragment and a host.
 RAW_TARGET = "peergate.raw_target"
@@ -52,12 +53,14 @@ class HttpReader:
         self._read = {name.encode("latin-1"): name for name in self._seen | _ALWAYS_READ}
 
     def received_from_scope(self, scope: Scope, policy: PolicySet | None, time: float) -> Received:
-        """Read `scope` for `policy`, as of `time` (epoch seconds). Raises CheckError if it cannot be judged."""
+        """Read `scope` for `policy`, as of `time` (epoch seconds). Raises QuestionError if it cannot be judged."""
         self._require_trusted(scope["client"])
         names, found = self._headers(scope["headers"])
         forwarded = found.get(XFCC, ())
         if len(forwarded) > 1:
-            raise MalformedCheckError(f"{XFCC} was sent {len(forwarded)} times; the hop must replace it (SANITIZE_SET)")
+            raise MalformedQuestionError(
+                f"{XFCC} was sent {len(forwarded)} times; the hop must replace it (SANITIZE_SET)"
+            )
         xfcc = forwarded[0] if forwarded else ""
         conditions = self._seen if policy is None else policy.condition_headers & self._seen
         request = Request(
@@ -89,7 +92,7 @@ class HttpReader:
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[list[str], Headers]:
         """The names of all headers, and the values of those that are read, in order of receipt."""
         if len(headers) > MAX_HEADERS:
-            raise MalformedCheckError(f"the request has more than {MAX_HEADERS} headers")
+            raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
         read = self._read
         names: list[str] = []
         found: dict[str, tuple[str, ...]] = {}
@@ -113,5 +116,5 @@ class HttpReader:
 def _target_from_scope(scope: Scope) -> str:
     target = scope.get(RAW_TARGET)
     if not isinstance(target, bytes):
-        raise MalformedCheckError("this server does not show the request target as received")
+        raise MalformedQuestionError("this server does not show the request target as received")
     return target.decode("utf-8", "surrogateescape").replace(WRITTEN_FOR_UNREADABLE, UNREADABLE)

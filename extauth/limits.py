@@ -6,8 +6,6 @@ certificate (`--tls-client-ca`).
 
 #: Bytes of one CheckRequest. Envoy's largest with its defaults: 60 KiB of headers, shown twice, a certificate, a chain.
 MAX_CHECK_BYTES = 1024 * 1024
-#: Headers of one request. Envoy's own default is 100.
-MAX_HEADERS = 1000
 #: Bytes of the metadata of one gRPC call; Envoy sends a few hundred.
 MAX_METADATA_BYTES = 16 * 1024
 #: Calls at one time on one connection, and in the whole process. Each of Envoy's workers has one connection; beyond
@@ -39,10 +37,6 @@ HTTP_WATCH_SECONDS = 5.0
 #: Answers that are kept to be given again with another id, and their bytes together.
 MAX_STENCILS = 16_384
 MAX_STENCIL_BYTES = 32 * 1024 * 1024
-#: Source addresses whose meaning is remembered.
-MAX_REMEMBERED_ADDRESSES = 4096
-#: Addresses of one X-Forwarded-For that are looked at, from the right.
-MAX_FORWARDED_ADDRESSES = 32
 
 #: Seconds between two looks at the certificate files of the listener.
 TLS_RELOAD_SECONDS = 10.0

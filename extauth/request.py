@@ -1,4 +1,4 @@
-"""Extract: CheckRequest -> Request. Total: every message becomes a `Received` or one `MalformedCheckError`.
+"""Extract: CheckRequest -> Request. Total: every message becomes a `Received` or one `MalformedQuestionError`.
 
 Envoy replaces bytes that are not UTF-8 by `!` in every text it sends, and forwards the bytes themselves: a path that
 ends in the byte 0xff, which it accepts over HTTP/2, is shown as `/a!`. Only `header_map` (`encode_raw_headers: true`)
@@ -6,22 +6,22 @@ carries bytes. Without it a `!` in a path or in the value of a header is therefo
 (laws 2 and 6): the path is ambiguous, the header is unknown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from extauth.errors import MalformedCheckError
-from extauth.hops import IpAddress, TrustedHops, address_from_text
-from extauth.limits import MAX_HEADERS
 from extauth.peer import presented_from_source
-from extauth.trace import TRACEPARENT, trace_id_from_traceparent
 from extauth.wire.messages import AttributeContext, CheckRequest
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
 from policies.peer.reader import PresentedReader
+from runtime.check import Received
+from runtime.errors import MalformedQuestionError
+from runtime.hops import IpAddress, TrustedHops, address_from_text
 from runtime.identity_headers import XFCC
+from runtime.limits import MAX_HEADERS
+from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 #: What an unreadable byte is decoded to (`surrogateescape` gives U+DC80 to U+DCFF).
 UNREADABLE = "\udcff"
@@ -33,25 +33,12 @@ _CONTENT_TYPE_ONLY = frozenset({"content-type"})
 Headers = Mapping[str, tuple[str, ...]]
 
 
-class Received(NamedTuple):
-    """One question: the request to judge, and what the answer needs to know of its headers.
-
-    `names`: the names of the headers of the request as sent, lower case, `:`-headers among them. `xfcc`: the value of
-    x-forwarded-client-cert, empty if there is none.
-    """
-
-    request: Request
-    names: Sequence[str]
-    xfcc: str
-    trace_id: str | None
-
-
 def check_from_bytes(message: bytes) -> CheckRequest:
-    """Read the wire form. Raises MalformedCheckError, also for text that is not UTF-8 (Envoy never sends such)."""
+    """Read the wire form. Raises MalformedQuestionError, also for text that is not UTF-8 (Envoy never sends such)."""
     try:
         return CheckRequest.FromString(message)
     except DecodeError as error:
-        raise MalformedCheckError(f"not an envoy.service.auth.v3.CheckRequest: {error}") from None
+        raise MalformedQuestionError(f"not an envoy.service.auth.v3.CheckRequest: {error}") from None
 
 
 def received_from_check(
@@ -59,12 +46,12 @@ def received_from_check(
 ) -> Received:
     """Read `envoy.service.auth.v3.CheckRequest` for `policy`, as of `time` (epoch seconds, our clock, not Envoy's).
 
-    Raises MalformedCheckError if it does not describe one HTTP request.
+    Raises MalformedQuestionError if it does not describe one HTTP request.
     """
     attributes = check.attributes
     asked = attributes.request
     if not asked.HasField("http"):
-        raise MalformedCheckError("the CheckRequest describes no HTTP request (attributes.request.http)")
+        raise MalformedQuestionError("the CheckRequest describes no HTTP request (attributes.request.http)")
     http, source = asked.http, attributes.source
     conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
     names, found = _headers_from_http(http, _read_names(conditions))
@@ -93,7 +80,7 @@ def _headers_from_http(http: AttributeContext.HttpRequest, wanted: frozenset[str
     """The names of all headers, and the values of the wanted ones in order of receipt, from both places Envoy uses."""
     combined, raw = http.headers, http.header_map.headers
     if len(combined) + len(raw) > MAX_HEADERS:
-        raise MalformedCheckError(f"the request has more than {MAX_HEADERS} headers")
+        raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
     names = list(combined)
     found: dict[str, tuple[str, ...]] = {name: (_shown(combined[name]),) for name in names if name in wanted}
     for header in raw:
@@ -116,7 +103,7 @@ def _target_from_http(http: AttributeContext.HttpRequest, found: Headers) -> str
     """The request target. `http.path` and `:path` are one fact, but only a raw `:path` has all its bytes."""
     paths = found.get(":path", ())
     if len(paths) > 1:
-        raise MalformedCheckError("the request has more than one :path")
+        raise MalformedQuestionError("the request has more than one :path")
     if paths:
         return paths[0]
     return _shown(http.path)

@@ -1,40 +1,19 @@
 """Convert: Verdict -> CheckResponse, in one place.
 
 The danger here is that an empty CheckResponse permits: the code of an absent status is 0, which is OK. So every
-response starts at PERMISSION_DENIED, and becomes OK by its last step. A caller who is denied learns the reason and the
-id of the decision, and nothing of the policy.
+response starts at PERMISSION_DENIED, and becomes OK by its last step.
 """
 
-from extauth.check import Verdict
 from extauth.wire.messages import CheckResponse, HeaderValueOption, Status
-from policies.reason import Reason
-from runtime.identity_headers import DECISION_ID, REASON, HeaderChanges
+from runtime.check import Verdict
+from runtime.denial import denial_body, denial_headers, http_status_of
+from runtime.identity_headers import HeaderChanges
 from runtime.judge import Judgement
 
 #: google.rpc.Code.
 _OK = 0
 _PERMISSION_DENIED = 7
 _OVERWRITE = HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
-
-
-def http_status_of(reason: Reason) -> int:
-    """The status of a denial: 421 (RFC 9110 §15.5.20) asks the client to connect anew with the right name, else 403."""
-    return 421 if reason is Reason.SNI_MISMATCH else 403
-
-
-def denial_body(judgement: Judgement) -> str:
-    """What a denied caller reads: JSON, ASCII. Envoy shows it to gRPC clients as `grpc-message`."""
-    reason = judgement.decision.reason
-    return f'{{"error":"denied","reason":"{reason.value}","decision_id":"{judgement.decision_id}"}}'
-
-
-def denial_headers(judgement: Judgement) -> tuple[tuple[str, str], ...]:
-    """The headers of a denial. Envoy replaces the content type for gRPC clients."""
-    return (
-        ("content-type", "application/json"),
-        (REASON, judgement.decision.reason.value),
-        (DECISION_ID, judgement.decision_id),
-    )
 
 
 def response_from_verdict(verdict: Verdict) -> CheckResponse:

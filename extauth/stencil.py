@@ -6,10 +6,10 @@ pieces around it.
 
 from collections.abc import Callable
 
-from extauth.check import Verdict
 from extauth.limits import MAX_STENCIL_BYTES, MAX_STENCILS
 from policies.peer.cache import BoundedCache
 from policies.peer.presented import PresentedCertificate
+from runtime.check import Verdict
 from runtime.judge import Judgement
 
 #: Stands for the id of a decision, and is as long: no text of a policy or a certificate holds a NUL.

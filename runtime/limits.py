@@ -65,6 +65,12 @@ WORKER_PROVEN_SECONDS = 30.0
 #: Seconds beyond the drain after which a process that has not ended is ended hard.
 END_GRACE_SECONDS = 3.0
 
+#: Headers of one request. Envoy's own default is 100.
+MAX_HEADERS = 1000
+#: Source addresses whose meaning is remembered.
+MAX_REMEMBERED_ADDRESSES = 4096
+#: Addresses of one X-Forwarded-For that are looked at, from the right.
+MAX_FORWARDED_ADDRESSES = 32
 #: Header names, and sets of header names, whose treatment is remembered (`runtime.identity_headers`).
 MAX_REMEMBERED_HEADER_NAMES = 4096
 MAX_REMEMBERED_HEADER_SETS = 1024

@@ -8,9 +8,7 @@ from urllib.parse import unquote
 
 from google.protobuf.message import DecodeError
 
-from extauth.check import Checks
 from extauth.grpc_check import GrpcCheck
-from extauth.hops import NO_HOPS, TrustedHops
 from extauth.http_app import HttpCheck
 from extauth.http_request import RAW_TARGET, HttpReader
 from extauth.request import received_from_check
@@ -23,6 +21,8 @@ from policies.engine.evaluate import evaluate
 from policies.engine.record import Enforcement, decision_record, line_from_record
 from policies.peer.presented import PresentedCertificate
 from policies.peer.reader import PresentedReader
+from runtime.check import Checks
+from runtime.hops import NO_HOPS, TrustedHops
 from runtime.judge import FixedPolicy, Judge
 from runtime.metrics import Metrics
 

@@ -6,13 +6,13 @@ import pytest
 
 from bench.questions import check_request, http_question
 from bench.scenario import LITERAL_PATH, Caller, Mesh, loaded_policy, spread
-from extauth.check import Checks
 from extauth.grpc_check import GrpcCheck
-from extauth.hops import NO_HOPS
 from extauth.wire.messages import CheckResponse
 from policies.engine.evaluate import evaluate
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
+from runtime.check import Checks
+from runtime.hops import NO_HOPS
 from runtime.judge import FixedPolicy, Judge
 from runtime.metrics import Metrics
 

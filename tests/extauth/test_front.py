@@ -9,10 +9,10 @@ import pytest
 
 from extauth.configuration import ExtauthSettings
 from extauth.front import ExtauthFront
-from extauth.hops import TrustedHops
 from extauth.wire.messages import CheckResponse
 from runtime.address import TcpAddress, UnixAddress
 from runtime.errors import ListenError
+from runtime.hops import TrustedHops
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
 from runtime.policy_source import PolicySource

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from extauth.check import Checks
-from extauth.hops import TrustedHops
 from extauth.http_app import HttpCheck
 from extauth.http_request import HttpReader, Scope
 from policies.peer.reader import PresentedReader
+from runtime.check import Checks
+from runtime.hops import TrustedHops
 from tests.extauth.test_http_request import scope, with_certificate
 from tests.extauth.world import Service, billing, policy_of, tenant, xfcc
 

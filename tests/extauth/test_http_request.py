@@ -5,16 +5,17 @@ from ipaddress import ip_address
 
 import pytest
 
-from extauth.errors import MalformedCheckError, UntrustedHopError
-from extauth.hops import NO_HOPS, TrustedHops
 from extauth.http_request import RAW_TARGET, HttpReader, Scope
-from extauth.limits import MAX_HEADERS
-from extauth.request import UNREADABLE, Received
+from extauth.request import UNREADABLE
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, PresentedCertificate
 from policies.peer.reader import PresentedReader
 from policies.reason import Reason
+from runtime.check import Received
+from runtime.errors import MalformedQuestionError, UntrustedHopError
+from runtime.hops import NO_HOPS, TrustedHops
+from runtime.limits import MAX_HEADERS
 from tests.extauth.world import Service, billing, billing_by_issuing, mesh, policy, xfcc
 
 NOW = mesh().now.timestamp()
@@ -101,7 +102,7 @@ def test_the_target_is_the_bytes_received_and_never_the_decoded_path() -> None:
 def test_a_server_that_does_not_show_the_raw_target_is_refused() -> None:
     asked = scope()
     del asked[RAW_TARGET]
-    with pytest.raises(MalformedCheckError, match="request target as received"):
+    with pytest.raises(MalformedQuestionError, match="request target as received"):
         received(asked)
 
 
@@ -158,7 +159,7 @@ def test_an_xfcc_without_a_readable_certificate_is_malformed_never_unauthenticat
 def test_two_xfcc_lines_are_malformed() -> None:
     """A hop that replaces the header sends one; with two, the first was the client's."""
     line = with_certificate(xfcc(billing()))
-    with pytest.raises(MalformedCheckError, match="SANITIZE_SET"):
+    with pytest.raises(MalformedQuestionError, match="SANITIZE_SET"):
         received(scope(headers=[line, line]))
 
 
@@ -207,7 +208,7 @@ def test_the_names_of_all_headers_are_told_for_removal() -> None:
 
 
 def test_more_headers_than_any_envoy_sends_are_malformed() -> None:
-    with pytest.raises(MalformedCheckError, match="headers"):
+    with pytest.raises(MalformedQuestionError, match="headers"):
         received(scope(headers=[(b"x", b"")] * (MAX_HEADERS + 1)))
 
 

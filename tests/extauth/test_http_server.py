@@ -15,13 +15,13 @@ import pytest
 import uvicorn
 
 from extauth import limits
-from extauth.hops import TrustedHops
 from extauth.http_app import HttpCheck
 from extauth.http_request import RAW_TARGET, Scope
 from extauth.http_server import HttpServer
 from extauth.tls import LiveTls, TlsFiles
 from pki.authority import Authority
 from runtime.address import Address, TcpAddress, UnixAddress
+from runtime.hops import TrustedHops
 from runtime.listener import listener_from_address
 from tests.extauth.test_tls import server as server_certificate
 from tests.extauth.test_tls import write

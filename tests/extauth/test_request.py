@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extauth.errors import MalformedCheckError
-from extauth.hops import NO_HOPS, TrustedHops
-from extauth.limits import MAX_HEADERS
-from extauth.request import UNREADABLE, Received, check_from_bytes, received_from_check
+from extauth.request import UNREADABLE, check_from_bytes, received_from_check
 from extauth.wire.messages import Address, AttributeContext, CheckRequest, HeaderValue
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, PresentedCertificate
 from policies.peer.reader import PresentedReader
 from policies.reason import Reason
+from runtime.check import Received
+from runtime.errors import MalformedQuestionError
+from runtime.hops import NO_HOPS, TrustedHops
+from runtime.limits import MAX_HEADERS
 from tests.extauth.world import (
     Service,
     billing,
@@ -297,7 +298,7 @@ def test_an_sni_is_told_as_sent() -> None:
     ids=["nothing", "no attributes", "no http: the network filter"],
 )
 def test_a_question_without_an_http_request_is_malformed(check: CheckRequest) -> None:
-    with pytest.raises(MalformedCheckError, match="no HTTP request"):
+    with pytest.raises(MalformedQuestionError, match="no HTTP request"):
         received(check)
 
 
@@ -315,29 +316,29 @@ def test_a_connect_request_without_path_is_malformed() -> None:
 
 
 def test_two_paths_are_malformed() -> None:
-    with pytest.raises(MalformedCheckError, match="more than one :path"):
+    with pytest.raises(MalformedQuestionError, match="more than one :path"):
         received(question(raw_headers=((":path", b"/b"),)))
 
 
 def test_more_headers_than_any_envoy_sends_are_malformed() -> None:
-    with pytest.raises(MalformedCheckError, match="more than 1000 headers"):
+    with pytest.raises(MalformedQuestionError, match="more than 1000 headers"):
         received(question(headers={f"x-{number}": "" for number in range(MAX_HEADERS)}))
 
 
 def test_a_hundred_thousand_headers_are_malformed() -> None:
-    with pytest.raises(MalformedCheckError, match="headers"):
+    with pytest.raises(MalformedQuestionError, match="headers"):
         received(question(raw_headers=(("x", b""),) * 100_000))
 
 
 @pytest.mark.parametrize("message", [b"\xff", b"\x0a\xff\xff\xff\xff\x0f", b"GET / HTTP/1.1\r\n\r\n", b"\0" * 10])
 def test_bytes_that_are_no_message_are_malformed(message: bytes) -> None:
-    with pytest.raises(MalformedCheckError, match=r"not an envoy\.service\.auth\.v3\.CheckRequest"):
+    with pytest.raises(MalformedQuestionError, match=r"not an envoy\.service\.auth\.v3\.CheckRequest"):
         check_from_bytes(message)
 
 
 def test_text_that_is_not_utf_8_is_malformed() -> None:
     good = question(path="/v1/MARK").SerializeToString()
-    with pytest.raises(MalformedCheckError):
+    with pytest.raises(MalformedQuestionError):
         check_from_bytes(good.replace(b"MARK", b"\xff\xfe\xfd\xfc"))
 
 
@@ -345,7 +346,7 @@ def test_text_that_is_not_utf_8_is_malformed() -> None:
 def test_no_bytes_raise_anything_else(message: bytes) -> None:
     try:
         received(check_from_bytes(message))
-    except MalformedCheckError:
+    except MalformedQuestionError:
         return
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import extauth
-from extauth.check import Verdict
 from extauth.response import response_from_verdict
 from extauth.wire.messages import CheckResponse
 from policies.engine.decision import Decision
 from policies.reason import Effect, Reason
+from runtime.check import Verdict
 from runtime.judge import Judgement
 
 DECISION_ID = "0" * 32

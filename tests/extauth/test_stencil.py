@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extauth.check import Verdict
 from extauth.http_app import wire_from_verdict
 from extauth.response import response_from_verdict
 from extauth.stencil import Stencils
 from policies.engine.decision import Decision
 from policies.peer.presented import NO_CERTIFICATE, Presented, presented_from_der
 from policies.reason import Effect, Reason
+from runtime.check import Verdict
 from runtime.decision_ids import next_decision_id
 from runtime.judge import Judgement
 from tests.extauth.world import billing, tenant

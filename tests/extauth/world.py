@@ -7,9 +7,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from extauth.check import Checks
 from extauth.grpc_check import GrpcCheck
-from extauth.hops import NO_HOPS, TrustedHops
 from extauth.http_app import HttpCheck
 from extauth.http_request import HttpReader
 from extauth.wire.messages import (
@@ -27,7 +25,9 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.language.load import load_policy
 from policies.peer.reader import PresentedReader
+from runtime.check import Checks
 from runtime.decision_log import DecisionLog
+from runtime.hops import NO_HOPS, TrustedHops
 from runtime.judge import FixedPolicy, Judge
 from runtime.metrics import Metrics
 from tests.support.percent import percent_encoded

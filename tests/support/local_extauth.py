@@ -6,10 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from extauth.check import Checks
 from extauth.grpc_check import GrpcCheck
 from extauth.grpc_server import GrpcServer
-from extauth.hops import TrustedHops
 from extauth.http_app import HttpCheck
 from extauth.http_request import HttpReader
 from extauth.http_server import HttpServer
@@ -17,6 +15,8 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
 from runtime.address import UnixAddress
+from runtime.check import Checks
+from runtime.hops import TrustedHops
 from runtime.judge import Judge
 from runtime.listener import listener_from_address
 from runtime.metrics import Metrics

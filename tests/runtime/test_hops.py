@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extauth.hops import NO_HOPS, TrustedHops, address_from_text
-from extauth.limits import MAX_FORWARDED_ADDRESSES
 from runtime.errors import ConfigurationError
+from runtime.hops import NO_HOPS, TrustedHops, address_from_text
+from runtime.limits import MAX_FORWARDED_ADDRESSES
 
 HOPS = TrustedHops.parse(("10.0.0.0/8", "2001:db8:1::/48"))
 

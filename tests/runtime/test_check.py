@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from extauth.errors import MalformedCheckError
-from extauth.request import Received
 from policies.engine.policy_set import PolicySet
 from policies.reason import Reason
+from runtime.check import Received
+from runtime.errors import MalformedQuestionError
 from runtime.identity_headers import NO_CHANGES
 from tests.extauth.world import Service, billing, policy, question, xfcc
 
@@ -18,7 +18,7 @@ def raising(error: Exception) -> Received:
 
 
 def test_what_is_malformed_is_denied_as_malformed() -> None:
-    verdict = Service().checks.verdict(lambda _: raising(MalformedCheckError("why")))
+    verdict = Service().checks.verdict(lambda _: raising(MalformedQuestionError("why")))
     assert verdict.judgement.decision.reason is Reason.REQUEST_MALFORMED
     assert verdict.judgement.decision.problems == ("why",)
     assert not verdict.judgement.permitted
@@ -54,7 +54,7 @@ def test_the_policy_that_reads_is_the_policy_that_judges() -> None:
 
     def note(current: PolicySet | None) -> Received:
         read.append(current)
-        raise MalformedCheckError("enough")
+        raise MalformedQuestionError("enough")
 
     Service().checks.verdict(note)
     assert read == [policy()]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from extauth.trace import trace_id_from_traceparent
+from runtime.trace import trace_id_from_traceparent
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

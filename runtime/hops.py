@@ -10,8 +10,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 
-from extauth.limits import MAX_FORWARDED_ADDRESSES, MAX_REMEMBERED_ADDRESSES
 from runtime.errors import ConfigurationError
+from runtime.limits import MAX_FORWARDED_ADDRESSES, MAX_REMEMBERED_ADDRESSES
 
 IpAddress = IPv4Address | IPv6Address
 UNIX = "unix"

@@ -1,25 +1,38 @@
-"""One question of Envoy, whatever carried it: extract, decide, and know what is to be answered.
+"""One question, whatever carried it: extract, decide, and know what is to be answered.
 
 Law 2: what cannot be read, and what fails while it is read, is denied. Law 5: the policy is read once and judges all.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from extauth.errors import CheckError
-from extauth.request import Received
 from policies.engine.policy_set import PolicySet
+from policies.engine.request import Request
 from policies.peer.presented import NO_CERTIFICATE, Presented, PresentedCertificate
 from policies.peer.reader import PresentedReader
 from policies.reason import Reason
 from runtime.complaint import Complaint
+from runtime.errors import QuestionError
 from runtime.identity_headers import NO_CHANGES, HeaderChanges, disguised_headers, header_changes
 from runtime.judge import Judge, Judgement
 from runtime.service_log import service_logger
 
-_LOGGER = service_logger("extauth")
+_LOGGER = service_logger("check")
 _NOTHING_SETTABLE: frozenset[str] = frozenset()
+
+
+class Received(NamedTuple):
+    """One question: the request to judge, and what the answer needs to know of its headers.
+
+    `names`: the names of the headers of the request as sent, lower case, `:`-headers among them. `xfcc`: the value of
+    x-forwarded-client-cert, empty if there is none.
+    """
+
+    request: Request
+    names: Sequence[str]
+    xfcc: str
+    trace_id: str | None
 
 
 class Verdict(NamedTuple):
@@ -52,7 +65,7 @@ class Verdict(NamedTuple):
 
 
 class Checks:
-    """Answers the questions of both forms of ext_authz. Used by many threads."""
+    """Answers the questions of an enforcement point. Used by many threads."""
 
     def __init__(self, judge: Judge, reader: PresentedReader) -> None:
         self._judge = judge
@@ -65,7 +78,7 @@ class Checks:
         policy = self._judge.policy
         try:
             received = read(policy)
-        except CheckError as error:
+        except QuestionError as error:
             return self._refused(policy, str(error), Reason.REQUEST_MALFORMED, started)
         except Exception as error:
             if times := self._complaint.due():
