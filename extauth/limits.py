@@ -12,8 +12,9 @@ MAX_METADATA_BYTES = 16 * 1024
 #: the second number a call is refused at once, instead of being answered when Envoy no longer waits.
 MAX_CONCURRENT_STREAMS = 1024
 MAX_CONCURRENT_CALLS = 2048
-#: Threads that answer calls. Python runs one at a time; more only change hands more often.
-ANSWERING_THREADS = 4
+#: Threads that answer calls. Python runs one at a time, but each waits twice for gRPC in a call: with fewer, calls wait
+#: for a thread; more only change hands more often.
+ANSWERING_THREADS = 8
 
 #: Milliseconds of silence after which a connection is asked whether it is still there, and for an answer.
 KEEPALIVE_MS = 30_000

@@ -8,6 +8,7 @@ carries bytes. Without it a `!` in a path or in the value of a header is therefo
 
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import attrgetter
 
 from google.protobuf.message import DecodeError
 
@@ -28,6 +29,7 @@ UNREADABLE = "\udcff"
 WRITTEN_FOR_UNREADABLE = "!"
 _FORWARDED_FOR = "x-forwarded-for"
 _ALWAYS_READ = frozenset({":authority", ":path", "host", XFCC, _FORWARDED_FOR, TRACEPARENT})
+_KEY = attrgetter("key")
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
 
 Headers = Mapping[str, tuple[str, ...]]
@@ -83,9 +85,10 @@ def _headers_from_http(http: AttributeContext.HttpRequest, wanted: frozenset[str
         raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
     names = list(combined)
     found: dict[str, tuple[str, ...]] = {name: (_shown(combined[name]),) for name in names if name in wanted}
-    for header in raw:
-        name = header.key
-        names.append(name)
+    headers = list(raw)
+    raw_names = list(map(_KEY, headers))
+    names += raw_names
+    for name, header in zip(raw_names, headers, strict=True):
         if name in wanted:
             # Envoy fills `raw_value` only.
             received = header.raw_value

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from policies.engine.decision import Decision
 from policies.engine.policy_set import PolicySet
-from policies.engine.record import RecordLines
+from policies.engine.record_lines import RecordLines
 from policies.engine.request import Request
 from policies.peer.presented import PresentedCertificate
 from runtime.complaint import Complaint
@@ -52,7 +52,6 @@ class Entry(NamedTuple):
     policy: PolicySet | None
     trace_id: str | None
 
-    @property
     def size(self) -> int:
         """Bytes in memory, estimated. A certificate counts in full, though other entries may share it."""
         request = self.request
@@ -64,7 +63,7 @@ class Entry(NamedTuple):
         size = _ENTRY_BYTES + (characters if request.target.isascii() else characters * _CHARACTER_BYTES)
         peer = request.peer
         if isinstance(peer, PresentedCertificate):
-            size += len(peer.leaf.der) + sum(map(len, peer.intermediates))
+            size += peer.size
         return size
 
 
@@ -81,7 +80,7 @@ class DecisionLog:
     ) -> None:
         self._sink = sink
         self._metrics = metrics
-        self._queue: deque[Entry] = deque()
+        self._queue: deque[tuple[Entry, int]] = deque()
         self._lines = RecordLines()
         self._queue_limit = queue_limit
         self._byte_limit = byte_limit
@@ -89,6 +88,7 @@ class DecisionLog:
         self._lock = Lock()
         self._queued_bytes = 0
         self._in_hand = 0
+        self._closed = False
         self._abandoned = False
         self._told = False
         self._wake = Event()
@@ -100,11 +100,15 @@ class DecisionLog:
 
     def append(self, entry: Entry) -> None:
         """Queue one record. Never waits for the sink and never raises."""
-        size = entry.size
+        size = entry.size()
         with self._lock:
-            cause = self._refusal(size)
-            if cause is None:
-                self._queue.append(entry)
+            if self._closed:
+                cause = LossCause.CLOSED
+            elif len(self._queue) >= self._queue_limit or self._queued_bytes + size > self._byte_limit:
+                cause = LossCause.QUEUE_FULL
+            else:
+                cause = None
+                self._queue.append((entry, size))
                 self._queued_bytes += size
         if cause is not None:
             self._lose(1, cause)
@@ -125,6 +129,8 @@ class DecisionLog:
 
     def close(self, seconds: float = LOG_CLOSE_SECONDS) -> None:
         """Write what is queued, for at most `seconds`; the rest is counted as lost."""
+        with self._lock:
+            self._closed = True
         self._closing.set()
         self._wake.set()
         self._thread.join(seconds)
@@ -136,12 +142,6 @@ class DecisionLog:
             self._abandoned = True
         if left:
             self._lose(left, LossCause.CLOSED)
-
-    def _refusal(self, size: int) -> LossCause | None:
-        if self._closing.is_set():
-            return LossCause.CLOSED
-        full = len(self._queue) >= self._queue_limit or self._queued_bytes + size > self._byte_limit
-        return LossCause.QUEUE_FULL if full else None
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -176,21 +176,26 @@ class DecisionLog:
             self._lose(lost, cause, error)
 
     def _encoded(self, limit: int) -> Iterator[bytes]:
-        for count in range(1, limit + 1):
-            with self._lock:
-                if not self._queue:
-                    return
-                entry = self._queue.popleft()
-                self._queued_bytes -= entry.size
-                self._in_hand += 1
-            try:
-                line = self._line(entry)
-            except Exception as error:  # noqa: BLE001 - a record that cannot be written must not end the log
-                self._settle(0, 1, LossCause.UNWRITABLE, error)
-                continue
-            yield line.encode() + b"\n"
-            if count % ENCODE_AT_ONCE == 0:
+        left = limit
+        while entries := self._taken(min(left, ENCODE_AT_ONCE)):
+            left -= len(entries)
+            for entry in entries:
+                try:
+                    line = self._line(entry)
+                except Exception as error:  # noqa: BLE001 - a record that cannot be written must not end the log
+                    self._settle(0, 1, LossCause.UNWRITABLE, error)
+                    continue
+                yield line.encode() + b"\n"
+            if len(entries) == ENCODE_AT_ONCE:
                 sleep(ENCODE_REST_SECONDS)
+
+    def _taken(self, limit: int) -> list[Entry]:
+        """The oldest entries, now in the writer's hands."""
+        with self._lock:
+            taken = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+            self._queued_bytes -= sum(size for _, size in taken)
+            self._in_hand += len(taken)
+        return [entry for entry, _ in taken]
 
     def _line(self, entry: Entry) -> str:
         return self._lines.line(

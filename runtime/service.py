@@ -4,6 +4,7 @@ Its end is a drain: not ready, no new connections, what is in flight is finished
 flushed.
 """
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from runtime.ending import hard_end_after
 from runtime.expiry import ExpiryCalendar
 from runtime.expiry_source import expiring_from_trust
 from runtime.judge import Judge
-from runtime.limits import END_GRACE_SECONDS, LOG_CLOSE_SECONDS
+from runtime.limits import END_GRACE_SECONDS, LOG_CLOSE_SECONDS, YOUNG_OBJECTS
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
 from runtime.policy_source import PolicySource
@@ -89,6 +90,7 @@ class ServingProcess:
         """Load the policy, then listen. Raises ConfigurationError; a bad policy is none (law 4)."""
         if self._configuration.observe:
             _LOGGER.warning("--observe: every request is permitted, whatever is decided")
+        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
         self.live.start()
         self._front.start()
         self._listening = True

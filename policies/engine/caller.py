@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
 
-from policies.engine.limits import MAX_CACHED_CALLERS
+from policies.engine.decision import Decision
+from policies.engine.limits import MAX_CACHED_CALLERS, MAX_VERDICTS_OF_CALLER
 from policies.engine.truth import UNSATISFIED, Solutions
 from policies.peer.certificate import IdentityFacts
 from policies.reason import Reason
@@ -16,7 +17,8 @@ class CallerState:
 
     `reason` is set if the certificate is refused. The masks have one bit for every rule: `allow` may allow this caller,
     `deny` may deny it, `unsure` are the deny rules that do so only because a fact is unknown, `missed` the allow rules
-    that do not for the same reason; `spoken_of` is `allow` with `deny`.
+    that do not for the same reason; `spoken_of` is `allow` with `deny`. `verdicts`: what was decided before, by the
+    mask of the deciding rules.
     """
 
     valid_from: float
@@ -32,12 +34,18 @@ class CallerState:
     missed: int = 0
     spoken_of: int = 0
     solutions: dict[int, Solutions] = field(default_factory=dict)
+    verdicts: dict[int, Decision] = field(default_factory=dict, compare=False, repr=False)
 
     def solutions_of(self, identities: tuple[int, ...]) -> Solutions:
         """Every way in which the caller is one of these identities."""
         if len(identities) == 1:
             return self.solutions.get(identities[0], UNSATISFIED)
         return tuple(solution for identity in identities for solution in self.solutions.get(identity, UNSATISFIED))
+
+    def remember_verdict(self, deciding: int, decision: Decision) -> None:
+        """Keep a decision that the caller and the rules in `deciding` settle, whatever else the request is."""
+        if len(self.verdicts) < MAX_VERDICTS_OF_CALLER:
+            self.verdicts[deciding] = decision
 
 
 class CallerCache:

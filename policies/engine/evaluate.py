@@ -45,24 +45,10 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
     # Most requests meet only rules that caller and route settle; what is below would decide the same, more slowly.
     settled = candidates & policy.settled
     if settled and settled == candidates and not caller.unsure:
-        denying = settled & caller.deny
-        deciding = denying or settled
-        captures = NO_CAPTURES
+        deciding = settled & caller.deny or settled
         if special and deciding & policy.binding:
-            captures = _Case(policy, request, caller, host, segments, special, routed).captures(deciding)
-        return Decision(
-            _DENY if denying else _ALLOW,
-            _DENIED_BY_RULE if denying else _ALLOWED_BY_RULE,
-            policy.ids_in(deciding),
-            caller.names,
-            caller.trust,
-            captures,
-            (),
-            (),
-            (),
-            None,
-            policy.generation,
-        )
+            return _Case(policy, request, caller, host, segments, special, routed).settled(deciding)
+        return caller.verdicts.get(deciding) or _verdict(policy, caller, deciding)
     case = _Case(policy, request, caller, host, segments, special, routed)
     enforced = candidates & policy.enforced
     decision = case.decision(enforced)
@@ -72,6 +58,26 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
     if shadow.effect is decision.effect and shadow.rules == decision.rules:
         return decision
     return _with_shadow(decision, shadow)
+
+
+def _verdict(policy: PolicySet, caller: CallerState, deciding: int) -> Decision:
+    """The verdict of rules that match and bind nothing: the same for every request of the caller that they decide."""
+    denied = bool(deciding & caller.deny)
+    decision = Decision(
+        _DENY if denied else _ALLOW,
+        _DENIED_BY_RULE if denied else _ALLOWED_BY_RULE,
+        policy.ids_in(deciding),
+        caller.names,
+        caller.trust,
+        NO_CAPTURES,
+        (),
+        (),
+        (),
+        None,
+        policy.generation,
+    )
+    caller.remember_verdict(deciding, decision)
+    return decision
 
 
 class _Case:
@@ -172,6 +178,12 @@ class _Case:
                     return self._decided(_DENY, _DENIED_BY_RULE, mask, [], problems=(problem,))
         headers = tuple(sorted((name, value) for name, (value, _) in told.items()))
         return self._decided(_ALLOW, _ALLOWED_BY_RULE, mask, [], headers=headers)
+
+    def settled(self, deciding: int) -> Decision:
+        """The verdict of rules that match and decide, with what they bind."""
+        if deciding & self.caller.deny:
+            return self._decided(_DENY, _DENIED_BY_RULE, deciding, [])
+        return self._decided(_ALLOW, _ALLOWED_BY_RULE, deciding, [])
 
     def _decided(
         self,

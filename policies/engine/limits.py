@@ -13,3 +13,5 @@ MAX_JOINED_PAIRS = 4096
 MAX_CACHED_HOSTS = 4096
 #: Callers whose standing and identities are remembered in one generation.
 MAX_CACHED_CALLERS = 8192
+#: Decisions remembered of one of them: one for each set of rules that decided together.
+MAX_VERDICTS_OF_CALLER = 16

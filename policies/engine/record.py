@@ -71,14 +71,12 @@ from policies.reason import CERTIFICATE_ORDER, Reason
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNJUDGED = frozenset({Reason.POLICY_UNAVAILABLE, Reason.INTERNAL_ERROR})
 _REFUSED = frozenset(CERTIFICATE_ORDER)
-#: Certificates whose fields are kept encoded, about 1 KiB each.
-MAX_ENCODED_CERTIFICATES = 8192
 _HEADERS_UNREAD = _REFUSED | {Reason.REQUEST_MALFORMED, Reason.HOST_INVALID, Reason.PATH_AMBIGUOUS}
 #: Characters kept of any other text that a client can make long. No host of this length is valid.
 MAX_RECORDED_CHARS = 1024
 #: Scheme and authority of RFC 9112 §3.2.2 absolute-form, as `policies.engine.target` reads it.
 _AUTHORITY = re.compile(r"(?i:https?)://[^/?#]*")
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+json_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 class Enforcement(StrEnum):
@@ -116,64 +114,19 @@ def decision_record(
 
     `time`: epoch seconds at which it was judged; `latency`: seconds.
     """
-    record = _decision_fields(decision, decision_id, enforcement, time, latency, labels, trace_id)
+    record = occasion_fields(decision_id, time, latency, trace_id) | verdict_fields(decision, enforcement, labels)
     if request is not None:
-        _add_presentation(record, decision, request.peer)
-        record.update(_certificate_fields(request.peer))
-        _add_request(record, decision, request)
+        add_presentation(record, decision, request.peer)
+        record.update(certificate_fields(request.peer))
+        add_request(record, decision, request)
     return record
 
 
 def line_from_record(record: Mapping[str, object]) -> str:
     """One line of JSON, ASCII, without a line end. Whatever the texts hold, every JSON parser reads it."""
-    line = _ENCODE(record)
+    line = json_text(record)
     # json writes a lone surrogate as an escape that strict parsers refuse; an attacker must not hide his line so.
-    return line if "\\ud" not in line else _ENCODE(_well_formed_record(record))
-
-
-class RecordLines:
-    """Lines of decision records, for one thread. What a certificate says is encoded once, as callers come again."""
-
-    __slots__ = ("_certificates",)
-
-    def __init__(self) -> None:
-        self._certificates: dict[bytes, str] = {}
-
-    def line(
-        self,
-        decision: Decision,
-        request: Request | None,
-        *,
-        decision_id: str,
-        enforcement: str,
-        time: float,
-        latency: float,
-        labels: Mapping[str, str],
-        trace_id: str | None = None,
-    ) -> str:
-        """`line_from_record` of `decision_record` of the same, but for the order of its fields."""
-        record = _decision_fields(decision, decision_id, enforcement, time, latency, labels, trace_id)
-        certificate = ""
-        if request is not None:
-            _add_presentation(record, decision, request.peer)
-            _add_request(record, decision, request)
-            certificate = self._encoded_certificate(request.peer)
-        line = f"{_ENCODE(record)[:-1]}{certificate}}}"
-        if "\\ud" in line:
-            return line_from_record(json.loads(line))
-        return line
-
-    def _encoded_certificate(self, peer: Presented) -> str:
-        if not isinstance(peer, PresentedCertificate):
-            fields = _certificate_fields(peer)
-            return f",{_ENCODE(fields)[1:-1]}" if fields else ""
-        found = self._certificates.get(peer.key)
-        if found is None:
-            found = f",{_ENCODE(_certificate_fields(peer))[1:-1]}"
-            if len(self._certificates) >= MAX_ENCODED_CERTIFICATES:
-                self._certificates.clear()
-            self._certificates[peer.key] = found
-        return found
+    return line if "\\ud" not in line else json_text(_well_formed_record(record))
 
 
 def timestamp_from_epoch(time: float) -> str:
@@ -193,19 +146,22 @@ def _text_of_second(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
 
 
-def _decision_fields(
-    decision: Decision,
-    decision_id: str,
-    enforcement: str,
-    time: float,
-    latency: float,
-    labels: Mapping[str, str],
-    trace_id: str | None,
-) -> dict[str, object]:
-    shadow = decision.shadow
-    record: dict[str, object] = {
+def occasion_fields(decision_id: str, time: float, latency: float, trace_id: str | None) -> dict[str, object]:
+    """What no two decisions have in common."""
+    fields: dict[str, object] = {
         "@timestamp": timestamp_from_epoch(time),
         "decision_id": decision_id,
+        "latency_us": round(latency * 1e6, 1),
+    }
+    if trace_id is not None:
+        fields["trace.id"] = trace_id
+    return fields
+
+
+def verdict_fields(decision: Decision, enforcement: str, labels: Mapping[str, str]) -> dict[str, object]:
+    """What was decided, and by what."""
+    shadow = decision.shadow
+    return {
         "generation": decision.generation,
         "enforcement": enforcement,
         "effect": decision.effect,
@@ -215,14 +171,10 @@ def _decision_fields(
         "unknown": decision.unknown,
         "problems": [problem[:MAX_RECORDED_CHARS] for problem in decision.problems],
         "shadow": {"effect": shadow.effect, "reason": shadow.reason, "rules": shadow.rules} if shadow else None,
-        "latency_us": round(latency * 1e6, 1),
     }
-    if trace_id is not None:
-        record["trace.id"] = trace_id
-    return record
 
 
-def _add_presentation(record: dict[str, object], decision: Decision, peer: Presented) -> None:
+def add_presentation(record: dict[str, object], decision: Decision, peer: Presented) -> None:
     """What became of what was presented; of a certificate that did not pass, all that is needed to judge it again."""
     if isinstance(peer, NoCertificate):
         record["identity.presented"] = Presentation.NONE
@@ -234,7 +186,7 @@ def _add_presentation(record: dict[str, object], decision: Decision, peer: Prese
         record["identity.names"] = decision.identities
         record["identity.trust"] = sorted(peer.trust)
     else:
-        presentation = _presentation(decision.reason)
+        presentation = presentation_of(decision.reason)
         record["identity.presented"] = presentation
         record["identity.names"] = decision.identities
         record["identity.trust"] = decision.trust
@@ -242,13 +194,14 @@ def _add_presentation(record: dict[str, object], decision: Decision, peer: Prese
             record["tls.client.certificate_chain"] = _pem_chain(peer)
 
 
-def _presentation(reason: Reason) -> Presentation:
+def presentation_of(reason: Reason) -> Presentation:
+    """What became of a certificate that could be read."""
     if reason in _REFUSED:
         return Presentation.REFUSED
     return Presentation.UNJUDGED if reason in _UNJUDGED else Presentation.VERIFIED
 
 
-def _certificate_fields(peer: Presented) -> dict[str, object]:
+def certificate_fields(peer: Presented) -> dict[str, object]:
     """What a certificate says, whatever was decided."""
     if isinstance(peer, PresentedCertificate):
         not_after = timestamp_from_epoch(peer.leaf.not_after)
@@ -275,24 +228,43 @@ def pin_from_digest(digest: bytes) -> str:
     return "sha256:" + base64.b64encode(digest).decode()
 
 
-def _add_request(record: dict[str, object], decision: Decision, request: Request) -> None:
+def add_request(record: dict[str, object], decision: Decision, request: Request) -> None:
+    """What was asked for, as it was received but for its length."""
     path, query, _ = request.target.partition("?")
-    record["http.request.method"] = request.method[: MAX_METHOD_CHARS + 1]
+    record["http.request.method"] = recorded_method(request)
     record["url.domain"] = request.host[:MAX_RECORDED_CHARS]
-    record["url.path"] = path if len(path) <= MAX_RECORDED_CHARS else _cut_path(path)
+    record["url.path"] = recorded_path(path)
     record["request.query_present"] = bool(query)
-    unread = decision.reason in _HEADERS_UNREAD
-    received = _cut_headers(request.headers) if unread and request.headers else request.headers
-    headers = {name: values for name, values in received.items() if name != "content-type"}
-    if "content-type" in received:
-        record["request.content_type"] = received["content-type"]
-    if headers:
-        record["request.headers"] = headers
-    if request.seen_headers is not None:
-        record["request.seen_headers"] = sorted(request.seen_headers)
+    record.update(header_fields(decision, request))
     record["source.ip"] = None if request.source_ip is None else str(request.source_ip)
     if request.sni is not UNREPORTED:
         record["tls.client.server_name"] = request.sni[:MAX_RECORDED_CHARS] if request.sni else request.sni
+
+
+def recorded_method(request: Request) -> str:
+    """The method, cut where it is longer than any that is accepted."""
+    return request.method[: MAX_METHOD_CHARS + 1]
+
+
+def recorded_path(path: str) -> str:
+    """A path without its query, cut where it is longer than any that is accepted."""
+    return path if len(path) <= MAX_RECORDED_CHARS else _cut_path(path)
+
+
+def header_fields(decision: Decision, request: Request) -> dict[str, object]:
+    """The headers that conditions name, and which headers this enforcement point is shown."""
+    if not request.headers and request.seen_headers is None:
+        return {}
+    fields: dict[str, object] = {}
+    received = _cut_headers(request.headers) if decision.reason in _HEADERS_UNREAD else request.headers
+    headers = {name: values for name, values in received.items() if name != "content-type"}
+    if "content-type" in received:
+        fields["request.content_type"] = received["content-type"]
+    if headers:
+        fields["request.headers"] = headers
+    if request.seen_headers is not None:
+        fields["request.seen_headers"] = sorted(request.seen_headers)
+    return fields
 
 
 def _cut_path(path: str) -> str:
@@ -320,8 +292,8 @@ def _pem_from_der(der: bytes) -> str:
 def _well_formed_record(record: Mapping[str, object]) -> Mapping[str, object]:
     """`record` with U+FFFD for every lone surrogate, and the values as they were in `raw`."""
     clean = {field: _well_formed(value) for field, value in record.items()}
-    raw = {field: value for field, value in record.items() if _ENCODE(value) != _ENCODE(clean[field])}
-    return clean | {"raw": base64.b64encode(_ENCODE(raw).encode()).decode()} if raw else record
+    raw = {field: value for field, value in record.items() if json_text(value) != json_text(clean[field])}
+    return clean | {"raw": base64.b64encode(json_text(raw).encode()).decode()} if raw else record
 
 
 def _well_formed(value: object) -> object:

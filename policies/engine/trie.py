@@ -51,7 +51,8 @@ class SegmentTrie(Generic[Bucket]):
     def buckets(self, segments: Sequence[str]) -> list[Bucket]:
         """The buckets of all patterns that match `segments`. No node is reached twice."""
         found: list[Bucket] = []
-        waiting = [(self._root, 0)]
+        waiting: list[tuple[_Node[Bucket], int]] = []
+        _walk(self._root, segments, 0, found, waiting)
         while waiting:
             node, depth = waiting.pop()
             _walk(node, segments, depth, found, waiting)

@@ -30,12 +30,13 @@ class PresentedCertificate:
     """A readable leaf and the certificates that came with it.
 
     `intermediates` are DER, unverified, only ever a source for path building. `key` is SHA-256 over leaf and
-    intermediates: equal keys mean equal bytes, so caches may use it.
+    intermediates: equal keys mean equal bytes, so caches may use it. `size`: bytes of all of them.
     """
 
     leaf: Certificate
     intermediates: tuple[bytes, ...]
     key: bytes = field(repr=False)
+    size: int = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def presented_from_certificate(leaf: Certificate, intermediates: Sequence[bytes]
     key = hashlib.sha256(leaf.sha256)
     for data in intermediates:
         key.update(hashlib.sha256(data).digest())
-    return PresentedCertificate(leaf, tuple(bytes(data) for data in intermediates), key.digest())
+    return PresentedCertificate(leaf, tuple(bytes(data) for data in intermediates), key.digest(), size)
 
 
 def presented_from_pem(leaf: str, chain: str = "") -> PresentedCertificate:

@@ -238,8 +238,7 @@ _NO_CERTIFICATE = Standing(frozenset(), None, None, "", -math.inf, math.inf)
 
 def _weight(presented: PresentedCertificate, timeline: Timeline) -> int:
     """Bytes of memory that `timeline` may keep. What no anchor vouches for may be made to be as large as can be."""
-    size = len(presented.leaf.der) + sum(map(len, presented.intermediates))
-    return size * (MEMORY_PER_DER_BYTE if timeline.vouched else MAX_MEMORY_PER_DER_BYTE) + timeline.text_size
+    return presented.size * (MEMORY_PER_DER_BYTE if timeline.vouched else MAX_MEMORY_PER_DER_BYTE) + timeline.text_size
 
 
 def _leaf_problem(leaf: Certificate) -> str:

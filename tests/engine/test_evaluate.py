@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from policies.engine.limits import MAX_VERDICTS_OF_CALLER
 from policies.engine.request import UNREPORTED
 from policies.peer.certificate import IdentityFacts
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate
@@ -53,6 +54,27 @@ def test_captures_of_the_deciding_rules_are_reported(mesh: dict[str, bytes]) -> 
         request(service("billing"), "/v1/invoices/4%42"),
     )
     assert dict(decision.captures) == {"id": "4B"}
+
+
+def test_a_remembered_verdict_is_that_of_the_rules_that_decide(mesh: dict[str, bytes]) -> None:
+    text = rules(
+        "  - {id: a, allow: billing, to: invoices}\n  - {id: b, deny: billing, to: {paths: [/v1/invoices/secret]}}\n"
+    )
+    subject = policy(text, mesh)
+    told = [("/v1/invoices", ("a",), {}), ("/v1/invoices/secret", ("b",), {}), ("/v1/invoices/7", ("a",), {"id": "7"})]
+    for target, rule_ids, captures in told * 2:
+        decision = decided(subject, request(service("billing"), target))
+        assert (decision.rules, dict(decision.captures), decision.allowed) == (rule_ids, captures, rule_ids == ("a",))
+    assert not decided(subject, request(service("other"), "/v1/invoices")).allowed
+
+
+def test_more_sets_of_deciding_rules_than_are_remembered_are_told_apart(mesh: dict[str, bytes]) -> None:
+    count = MAX_VERDICTS_OF_CALLER + 5
+    ids = [f"r{number:02}" for number in range(count)]
+    text = "".join(f"  - {{id: {name}, allow: billing, to: {{paths: [/{name}]}}}}\n" for name in ids)
+    subject = policy(rules(text), mesh)
+    for name in ids * 2:
+        assert decided(subject, request(service("billing"), f"/{name}")).rules == (name,)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import (
     Enforcement,
-    RecordLines,
     decision_record,
     line_from_record,
     timestamp_from_epoch,
 )
+from policies.engine.record_lines import RecordLines
 from policies.engine.recorded import RecordError, epoch_from_timestamp, request_from_record
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.certificate import IdentityFacts
@@ -370,15 +370,26 @@ def test_raw_is_there_only_if_a_text_is_not_unicode(policy: PolicySet) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_lines_with_a_remembered_certificate_say_the_same(policy: PolicySet, case: str) -> None:
+def test_a_line_says_what_the_record_says_whatever_is_remembered(policy: PolicySet, case: str) -> None:
     lines = RecordLines()
-    for request in (CASES[case][0], CASES["allowed"][0], CASES[case][0]):
-        decision = evaluate(policy, request)
-        line = lines.line(decision, request, **facts_of_recording(decision, request))
-        assert json.loads(line) == parsed(recorded(decision, request))
+    for request in (CASES[case][0], *(request for request, _ in CASES.values()), CASES[case][0]):
+        for told in (evaluate(policy, request), replace(evaluate(policy, request), rules=("other",))):
+            line = lines.line(told, request, **facts_of_recording(told, request))
+            assert json.loads(line) == parsed(recorded(told, request))
+            assert line.isascii()
     decision = evaluate(policy, CASES[case][0])
     line = lines.line(decision, None, **facts_of_recording(decision, None))
     assert json.loads(line) == parsed(recorded(decision, None))
+
+
+@pytest.mark.parametrize("text", ["\udcff", '"', "\\", "\n", "\u2028", "\0", "é", "\\ud800"])
+def test_no_text_of_a_usual_request_breaks_out_of_its_line(policy: PolicySet, text: str) -> None:
+    request = replace(ask(PEERS["billing"]), target=f"/v1/{text}?", host=text, method=text, sni=text)
+    decision = replace(evaluate(policy, ask(PEERS["billing"])), identities=(text,), rules=(text,))
+    facts = facts_of_recording(decision, request) | {"trace_id": text, "decision_id": text, "labels": {text: text}}
+    line = RecordLines().line(decision, request, **facts)
+    assert "\n" not in line
+    assert json.loads(line) == parsed(decision_record(decision, request, **facts))
 
 
 @given(st.floats(1e8, 4e9))

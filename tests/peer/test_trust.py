@@ -541,7 +541,7 @@ def test_law_standing_never_raises_and_what_surprises_it_refuses(
 
 
 def test_law_a_presented_certificate_that_is_none_is_refused() -> None:
-    broken = PresentedCertificate(cast("Certificate", None), (), b"key")
+    broken = PresentedCertificate(cast("Certificate", None), (), b"key", 0)
     assert reason(broken, MESH_ENTRY) is Reason.CERTIFICATE_UNTRUSTED
 
 
