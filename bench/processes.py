@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
+from runtime.ending import end_child
 from runtime.envoy import tether
 
 #: Seconds until a server must listen, and for which it may take to end.
@@ -44,12 +45,7 @@ def serving(arguments: Sequence[str], path: Path, wanted: frozenset[int]) -> Ite
         _wait_until_listening(process, path, log)
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_child(process, STOP_SECONDS)
 
 
 def processor_seconds(pid: int) -> float:

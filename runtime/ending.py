@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Iterator
 from threading import Timer
 
@@ -9,6 +10,16 @@ from runtime.service_log import service_logger
 
 _LOGGER = service_logger("service")
 _HARD_END = 1
+
+
+def end_child(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """End a child process: politely, and by force after `seconds`. Does nothing if it has ended."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -63,7 +64,7 @@ def _play(scene: Scene, console: Console, began: float, *, keep: bool) -> int:
     if keep:
         _keep(scene, console)
     elif not failures:
-        console.print(styled(("Try it yourself: peergate demo --keep", "dim")))
+        console.print(styled((f"Try it yourself: {_program()} demo --keep", "dim")))
     return ExitCode.NO if failures else ExitCode.FINE
 
 
@@ -85,6 +86,12 @@ def _changed_live(scene: Scene, console: Console) -> list[Outcome]:
     console.print(outcome_table([still], console.width, header=False), "")
     scene.change_policy(original)
     return [quarantined, still]
+
+
+def _program() -> str:
+    """How this process was called, so that the same words call it again."""
+    called = sys.argv[0]
+    return f"{sys.executable} -m peergate" if Path(called).name == "__main__.py" else called
 
 
 def _keep(scene: Scene, console: Console) -> None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from runtime.address import UnixAddress
+from runtime.ending import end_child
 from runtime.envoy.admin import UnixConnection
 from runtime.envoy.tether import tied
 
@@ -92,12 +93,7 @@ class ExtauthProcess:
 
     def stop(self) -> None:
         """End it: politely, then by force. Does nothing if it has ended."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_child(self._process, STOP_SECONDS)
 
     def __enter__(self) -> Self:
         return self

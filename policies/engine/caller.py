@@ -18,7 +18,7 @@ class CallerState:
     `reason` is set if the certificate is refused. The masks have one bit for every rule: `allow` may allow this caller,
     `deny` may deny it, `unsure` are the deny rules that do so only because a fact is unknown, `missed` the allow rules
     that do not for the same reason; `spoken_of` is `allow` with `deny`. `verdicts`: what was decided before, by the
-    mask of the deciding rules.
+    mask of the rules that speak of both the caller and the route.
     """
 
     valid_from: float
@@ -42,10 +42,10 @@ class CallerState:
             return self.solutions.get(identities[0], UNSATISFIED)
         return tuple(solution for identity in identities for solution in self.solutions.get(identity, UNSATISFIED))
 
-    def remember_verdict(self, deciding: int, decision: Decision) -> None:
-        """Keep a decision that the caller and the rules in `deciding` settle, whatever else the request is."""
+    def remember_verdict(self, candidates: int, decision: Decision) -> None:
+        """Keep a decision that the caller and the rules in `candidates` settle, whatever else the request is."""
         if len(self.verdicts) < MAX_VERDICTS_OF_CALLER:
-            self.verdicts[deciding] = decision
+            self.verdicts[candidates] = decision
 
 
 class CallerCache:

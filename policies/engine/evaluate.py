@@ -43,12 +43,18 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
     routed, special = index.lookup(host, request.method, segments, grpc=grpc)
     candidates = routed & caller.spoken_of
     # Most requests meet only rules that caller and route settle; what is below would decide the same, more slowly.
+    known = None if special else caller.verdicts.get(candidates)
+    if known is not None:
+        return known
     settled = candidates & policy.settled
     if settled and settled == candidates and not caller.unsure:
         deciding = settled & caller.deny or settled
         if special and deciding & policy.binding:
             return _Case(policy, request, caller, host, segments, special, routed).settled(deciding)
-        return caller.verdicts.get(deciding) or _verdict(policy, caller, deciding)
+        decision = _verdict(policy, caller, deciding)
+        if not special:
+            caller.remember_verdict(candidates, decision)
+        return decision
     case = _Case(policy, request, caller, host, segments, special, routed)
     enforced = candidates & policy.enforced
     decision = case.decision(enforced)
@@ -61,9 +67,9 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
 
 
 def _verdict(policy: PolicySet, caller: CallerState, deciding: int) -> Decision:
-    """The verdict of rules that match and bind nothing: the same for every request of the caller that they decide."""
+    """The verdict of rules that match and bind nothing: the same for every request of the caller that meets them."""
     denied = bool(deciding & caller.deny)
-    decision = Decision(
+    return Decision(
         _DENY if denied else _ALLOW,
         _DENIED_BY_RULE if denied else _ALLOWED_BY_RULE,
         policy.ids_in(deciding),
@@ -76,8 +82,6 @@ def _verdict(policy: PolicySet, caller: CallerState, deciding: int) -> Decision:
         None,
         policy.generation,
     )
-    caller.remember_verdict(deciding, decision)
-    return decision
 
 
 class _Case:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from runtime.address import Address, TcpAddress
+from runtime.ending import end_child
 from runtime.envoy.admin import Admin
 from runtime.envoy.bootstrap import LISTENER, EnvoySettings, bootstrap_from_settings
 from runtime.envoy.errors import EnvoyFailedError
@@ -82,12 +83,7 @@ class EnvoyProcess:
 
     def stop(self) -> None:
         """End Envoy: politely, then by force. Does nothing if it has ended."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_child(self._process, STOP_SECONDS)
 
     def __enter__(self) -> Self:
         return self
