@@ -14,7 +14,7 @@ and `--seen-headers`, with `use_remote_address: true`. `!` stands for bytes that
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
-from extauth.request import UNREADABLE, WRITTEN_FOR_UNREADABLE, Headers
+from extauth.request import shown
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE
@@ -23,7 +23,7 @@ from runtime.check import Received
 from runtime.errors import MalformedQuestionError, UntrustedHopError
 from runtime.hops import NO_HOPS, IpAddress, TrustedHops, address_from_text
 from runtime.identity_headers import XFCC
-from runtime.limits import MAX_HEADERS
+from runtime.raw_headers import Headers, headers_from_raw
 from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 #: Where our server keeps the request target as received, bytes: ASGI's `raw_path` has lost a fragment and a host.
@@ -50,7 +50,7 @@ class HttpReader:
         self._balancers = balancers
         self._hops = hops
         self._seen = ALWAYS_SEEN.union(seen_headers)
-        self._read = {name.encode("latin-1"): name for name in self._seen | _ALWAYS_READ}
+        self._read = self._seen | _ALWAYS_READ
 
     def received_from_scope(self, scope: Scope, policy: PolicySet | None, time: float) -> Received:
         """Read `scope` for `policy`, as of `time` (epoch seconds). Raises QuestionError if it cannot be judged."""
@@ -91,21 +91,7 @@ class HttpReader:
 
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> tuple[list[str], Headers]:
         """The names of all headers, and the values of those that are read, in order of receipt."""
-        if len(headers) > MAX_HEADERS:
-            raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
-        read = self._read
-        names: list[str] = []
-        found: dict[str, tuple[str, ...]] = {}
-        for raw_name, raw_value in headers:
-            # Envoy writes names in lower case, so others are looked up twice.
-            name = read.get(raw_name) or read.get(raw_name.lower())
-            if name is None:
-                names.append(raw_name.decode("latin-1").lower())
-                continue
-            names.append(name)
-            value = raw_value.decode("utf-8", "surrogateescape").replace(WRITTEN_FOR_UNREADABLE, UNREADABLE)
-            found[name] = (*found[name], value) if name in found else (value,)
-        return names, found
+        return headers_from_raw(headers, self._read, _shown_from_raw)
 
     def _source_ip(self, found: Headers) -> IpAddress | None:
         """What the hop appended to X-Forwarded-For, if the operator says that it is shown; our own peer is the hop."""
@@ -117,4 +103,8 @@ def _target_from_scope(scope: Scope) -> str:
     target = scope.get(RAW_TARGET)
     if not isinstance(target, bytes):
         raise MalformedQuestionError("this server does not show the request target as received")
-    return target.decode("utf-8", "surrogateescape").replace(WRITTEN_FOR_UNREADABLE, UNREADABLE)
+    return _shown_from_raw(target)
+
+
+def _shown_from_raw(text: bytes) -> str:
+    return shown(text.decode("utf-8", "surrogateescape"))

@@ -6,7 +6,6 @@ carries bytes. Without it a `!` in a path or in the value of a header is therefo
 (laws 2 and 6): the path is ambiguous, the header is unknown.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from operator import attrgetter
 
@@ -22,6 +21,7 @@ from runtime.errors import MalformedQuestionError
 from runtime.hops import IpAddress, TrustedHops, address_from_text
 from runtime.identity_headers import XFCC
 from runtime.limits import MAX_HEADERS
+from runtime.raw_headers import Headers
 from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 #: What an unreadable byte is decoded to (`surrogateescape` gives U+DC80 to U+DCFF).
@@ -31,8 +31,6 @@ _FORWARDED_FOR = "x-forwarded-for"
 _ALWAYS_READ = frozenset({":authority", ":path", "host", XFCC, _FORWARDED_FOR, TRACEPARENT})
 _KEY = attrgetter("key")
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
-
-Headers = Mapping[str, tuple[str, ...]]
 
 
 def check_from_bytes(message: bytes) -> CheckRequest:
@@ -84,7 +82,7 @@ def _headers_from_http(http: AttributeContext.HttpRequest, wanted: frozenset[str
     if len(combined) + len(raw) > MAX_HEADERS:
         raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
     names = list(combined)
-    found: dict[str, tuple[str, ...]] = {name: (_shown(combined[name]),) for name in names if name in wanted}
+    found: dict[str, tuple[str, ...]] = {name: (shown(combined[name]),) for name in names if name in wanted}
     headers = list(raw)
     raw_names = list(map(_KEY, headers))
     names += raw_names
@@ -92,12 +90,12 @@ def _headers_from_http(http: AttributeContext.HttpRequest, wanted: frozenset[str
         if name in wanted:
             # Envoy fills `raw_value` only.
             received = header.raw_value
-            value = received.decode("utf-8", "surrogateescape") if received else _shown(header.value)
+            value = received.decode("utf-8", "surrogateescape") if received else shown(header.value)
             found[name] = (*found[name], value) if name in found else (value,)
     return names, found
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A text of Envoy, with what stands for unreadable bytes made unreadable."""
     return text.replace(WRITTEN_FOR_UNREADABLE, UNREADABLE)
 
@@ -109,7 +107,7 @@ def _target_from_http(http: AttributeContext.HttpRequest, found: Headers) -> str
         raise MalformedQuestionError("the request has more than one :path")
     if paths:
         return paths[0]
-    return _shown(http.path)
+    return shown(http.path)
 
 
 def _host_from_http(http: AttributeContext.HttpRequest, found: Headers) -> str:

@@ -5,18 +5,21 @@ The certificate is in the ASGI TLS extension, `scope["extensions"]["tls"]`, as i
 
 - `client_cert_chain`: tuple of PEM texts, leaf first, as the client sent them; empty if it sent none. They are
   *presented*: the client proved that it has the leaf's key, and the policy judges all else on each request (law 8, 9).
-- `client_cert_error`: None; a handshake that failed has no request. `client_cert_name`: the leaf's subject, RFC 4514.
+- `client_cert_error`: None; a handshake that failed has no request. `client_cert_name`: None; the leaf has the subject.
 - `server_cert`: PEM of the certificate that was shown. `tls_version`, `cipher_suite`: numbers as on the wire.
 
-What the extension has no key for is under `CONNECTION` beside it. `scope["client"]` is the transport peer: the source
-that a PROXY header of a trusted balancer names, else the address of the socket; None on a Unix socket without one.
+What the extension has no key for is under `CONNECTION` beside it. Under `TARGET` stands the request target, bytes as
+they were received: `raw_path` has lost the host of an absolute form, a fragment, and an empty query. `scope["client"]`
+is the transport peer: the source that a PROXY header of a trusted balancer names, else the address of the socket; None
+on a Unix socket without such a header.
 """
 
 from typing import TypedDict
 
-#: Keys of `scope["extensions"]`: of the TLS extension, and of a `ConnectionFacts`.
+#: Keys of `scope["extensions"]`: of the TLS extension, of a `ConnectionFacts`, and of the request target as received.
 TLS = "tls"
 CONNECTION = "peergate.connection"
+TARGET = "peergate.target"
 
 
 class ConnectionFacts(TypedDict):

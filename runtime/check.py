@@ -39,7 +39,8 @@ class Verdict(NamedTuple):
     """A judgement, and what the answer to it depends on beside the judgement.
 
     `settable`: the headers that some rule may set. `disguised`: received headers to remove beside those that always
-    are. All but the judgement is left out if the request may not pass.
+    are. `request`: what was judged, None if it could not be read. All but the judgement is left out if the request may
+    not pass.
     """
 
     judgement: Judgement
@@ -47,6 +48,7 @@ class Verdict(NamedTuple):
     peer: Presented = NO_CERTIFICATE
     xfcc_passes: bool = False
     disguised: tuple[str, ...] = ()
+    request: Request | None = None
 
     @property
     def changes(self) -> HeaderChanges:
@@ -86,18 +88,17 @@ class Checks:
             return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
         request = received.request
         judgement = self._judge.decide(policy, request, started=started, trace_id=received.trace_id)
-        return self._verdict(judgement, policy, request.peer, received.xfcc, received.names)
+        return self._verdict(judgement, policy, request, received.xfcc, received.names)
 
     def _refused(self, policy: PolicySet | None, problem: str, reason: Reason, started: float) -> Verdict:
-        return self._verdict(
-            self._judge.refuse(problem, reason=reason, started=started), policy, NO_CERTIFICATE, "", ()
-        )
+        return self._verdict(self._judge.refuse(problem, reason=reason, started=started), policy, None, "", ())
 
     def _verdict(
-        self, judgement: Judgement, policy: PolicySet | None, peer: Presented, xfcc: str, names: Collection[str]
+        self, judgement: Judgement, policy: PolicySet | None, request: Request | None, xfcc: str, names: Collection[str]
     ) -> Verdict:
         if not judgement.permitted:
             return Verdict(judgement)
         settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers
+        peer = NO_CERTIFICATE if request is None else request.peer
         passes = bool(xfcc) and isinstance(peer, PresentedCertificate) and self._reader.xfcc_may_pass(xfcc, peer)
-        return Verdict(judgement, settable, peer, passes, disguised_headers(settable, names))
+        return Verdict(judgement, settable, peer, passes, disguised_headers(settable, names), request)

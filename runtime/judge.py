@@ -89,6 +89,18 @@ class Judge:
                 decision = self._internal_error(policy, error)
         return self._judgement(decision, request, policy, request.time, began, trace_id)
 
+    def would_permit(self, policy: PolicySet | None, request: Request) -> bool:
+        """Whether `decide` would permit, without a record: for looking again at what was permitted. Never raises."""
+        if self._observe:
+            return True
+        if policy is None:
+            return False
+        try:
+            return evaluate(policy, request).effect is Effect.ALLOW
+        except Exception as error:  # noqa: BLE001 - no error permits
+            self._internal_error(policy, error)
+            return False
+
     def refuse(
         self,
         problem: str,

@@ -1,0 +1,57 @@
+"""What every authorizing middleware of one process shares: the policy in force, the judge, and what is remembered."""
+
+import time
+from collections.abc import Callable
+from typing import Self
+
+from gateway.middleware.judged import PEERGATE, Judged
+from gateway.middleware.presented import Scope
+from gateway.middleware.request import received_from_scope
+from policies.engine.record import Enforcement
+from policies.peer.reader import PresentedReader
+from runtime.check import Checks, Verdict
+from runtime.decision_log import decision_log_from_text
+from runtime.judge import Judge
+from runtime.live_policy import LivePolicy
+from runtime.metrics import Metrics
+from runtime.policy_source import PolicySource
+
+
+class Authorizer:
+    """Judges ASGI scopes. `judge` is also asked again about what is open."""
+
+    def __init__(self, judge: Judge, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: seconds since the epoch."""
+        self.judge = judge
+        self.clock = clock
+        self._reader = PresentedReader()
+        self._checks = Checks(judge, self._reader)
+        self._ending: tuple[Callable[[], None], ...] = ()
+
+    @classmethod
+    def from_policy(cls, path: str, *, decision_log: str = "-", observe: bool = False) -> Self:
+        """Load the file or folder `path`, watch it in a thread, and judge by what is in force.
+
+        `decision_log`: a file, `-` for standard output, or `off`. A bad policy is no error: everything is denied until
+        there is a good one (law 4). Raises ConfigurationError if the log cannot be opened.
+        """
+        metrics = Metrics()
+        live = LivePolicy(PolicySource(path), metrics)
+        log = decision_log_from_text(decision_log, metrics)
+        live.start()
+        made = cls(Judge(live, metrics, log, Enforcement.GATEWAY, observe=observe))
+        made._ending = (live.stop,) if log is None else (live.stop, log.close)
+        return made
+
+    def close(self) -> None:
+        """Watch the policy no more, and write what the decision log still holds."""
+        for end in self._ending:
+            end()
+
+    def verdict(self, scope: Scope) -> Verdict:
+        """The verdict on an `http` or `websocket` scope. Never raises."""
+        judged = scope.get(PEERGATE)
+        presented = judged.presented if isinstance(judged, Judged) else None
+        return self._checks.verdict(
+            lambda policy: received_from_scope(scope, policy, self._reader, self.clock(), presented)
+        )

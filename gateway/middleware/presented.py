@@ -1,0 +1,48 @@
+"""Whose certificate a connection has, by the ASGI TLS extension. Nothing here is verified; the policy judges it.
+
+Law 7 and 8: a server that cannot say what was presented, or names a caller without showing its certificate, makes the
+caller malformed, never a caller without certificate. The extension: https://asgi.readthedocs.io/en/latest/specs/tls.html
+"""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from gateway.connection import TLS
+from gateway.middleware.limits import MAX_CHAIN_CERTIFICATES
+from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, Presented
+from policies.peer.reader import PresentedReader
+
+Scope = MutableMapping[str, Any]
+
+_PLAIN = frozenset({"http", "ws"})
+
+
+def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
+    """Read `scope["extensions"]["tls"]`, of our server or of another. Never raises for what a server may leave out."""
+    extensions = scope.get("extensions")
+    tls = extensions.get(TLS) if isinstance(extensions, Mapping) else None
+    if tls is None:
+        if scope.get("scheme") in _PLAIN:
+            return NO_CERTIFICATE
+        return MalformedCertificate("the server does not say which certificate was presented (ASGI TLS extension)")
+    if not isinstance(tls, Mapping):
+        return MalformedCertificate("the ASGI TLS extension is not a mapping")
+    chain = tls.get("client_cert_chain")
+    if not isinstance(chain, list | tuple):
+        return MalformedCertificate("the ASGI TLS extension has no client_cert_chain")
+    if not chain:
+        return _without_certificate(tls)
+    if len(chain) > MAX_CHAIN_CERTIFICATES or not all(isinstance(pem, str) for pem in chain):
+        return MalformedCertificate(f"client_cert_chain is not 1 to {MAX_CHAIN_CERTIFICATES} texts")
+    return reader.from_percent_pem(chain[0], "".join(map(_whole_line, chain)) if len(chain) > 1 else "")
+
+
+def _without_certificate(tls: Mapping[str, object]) -> Presented:
+    """An empty chain means that nothing was presented only if nothing else speaks of a caller."""
+    if tls.get("client_cert_name") or tls.get("client_cert_error"):
+        return MalformedCertificate("the server names the client's certificate but does not show it")
+    return NO_CERTIFICATE
+
+
+def _whole_line(pem: str) -> str:
+    return pem if pem.endswith("\n") else pem + "\n"

@@ -1,0 +1,100 @@
+"""Extract: an ASGI scope -> Request. What is judged is what came over the wire, never what a framework made of it.
+
+`scope["path"]` is decoded (`/a%2fadmin` -> `/a/admin`), and what frameworks route by; `raw_path` has the bytes. Where
+the two differ by more than one decoding, somebody in between rewrote one of them: such a request cannot be judged.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import unquote
+
+from gateway.connection import CONNECTION, TARGET
+from gateway.middleware.presented import Scope, presented_from_scope
+from policies.engine.policy_set import PolicySet
+from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
+from policies.peer.presented import Presented
+from policies.peer.reader import PresentedReader
+from runtime.check import Received
+from runtime.errors import MalformedQuestionError
+from runtime.hops import IpAddress, address_from_text
+from runtime.identity_headers import XFCC
+from runtime.raw_headers import headers_from_raw
+from runtime.trace import TRACEPARENT, trace_id_from_traceparent
+
+_ALWAYS_READ = frozenset({"host", XFCC, TRACEPARENT})
+_CONTENT_TYPE_ONLY = frozenset({"content-type"})
+
+
+def received_from_scope(
+    scope: Scope, policy: PolicySet | None, reader: PresentedReader, time: float, presented: Presented | None = None
+) -> Received:
+    """Read an `http` or `websocket` scope for `policy`, as of `time` (epoch seconds).
+
+    `presented`: the peer, if it is known already. Raises MalformedQuestionError if it does not describe one request.
+    """
+    conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
+    names, found = headers_from_raw(scope["headers"], _read_names(conditions))
+    connection = _connection(scope)
+    request = Request(
+        presented_from_scope(reader, scope) if presented is None else presented,
+        scope["method"] if scope["type"] == "http" else "GET",
+        _target_from_scope(scope),
+        ",".join(found.get("host", ())),
+        {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,
+        None,
+        _source_ip(connection.get("source", scope.get("client"))),
+        _sni(connection),
+        time,
+    )
+    trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
+    return Received(request, names, "", trace_id)
+
+
+@lru_cache(maxsize=8)
+def _read_names(conditions: frozenset[str]) -> frozenset[str]:
+    return conditions | _ALWAYS_READ
+
+
+def _connection(scope: Scope) -> Mapping[str, object]:
+    """What only our server tells (`gateway.connection.ConnectionFacts`)."""
+    extensions = scope.get("extensions")
+    facts = extensions.get(CONNECTION) if isinstance(extensions, Mapping) else None
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _target_from_scope(scope: Scope) -> str:
+    """The target as received where the server tells it, else put together again from path and query."""
+    raw_path = scope.get("raw_path")
+    if not isinstance(raw_path, bytes):
+        raise MalformedQuestionError("this server does not show the path as received (raw_path)")
+    text = raw_path.decode("utf-8", "surrogateescape")
+    # What servers make of bytes beyond ASCII differs; law 6 refuses them.
+    if text != scope["path"] and text.isascii() and unquote(text) != scope["path"]:
+        raise MalformedQuestionError(
+            "path and raw_path differ: a middleware around this one changed the path, so put authorization outermost"
+        )
+    extensions = scope.get("extensions")
+    target = extensions.get(TARGET) if isinstance(extensions, Mapping) else None
+    if isinstance(target, bytes):
+        return _checked(target.decode("utf-8", "surrogateescape"), text)
+    query = scope.get("query_string")
+    return f"{text}?{query.decode('utf-8', 'surrogateescape')}" if query else text
+
+
+def _checked(target: str, path: str) -> str:
+    """`target`, if it is the one that has `path`."""
+    if target.startswith("/") and target.partition("?")[0].partition("#")[0] != path:
+        raise MalformedQuestionError("path and target differ: a middleware around this one changed the path")
+    return target
+
+
+def _source_ip(client: object) -> IpAddress | None:
+    """The transport peer of ASGI's `client`, a pair of host and port; None for a Unix socket."""
+    if isinstance(client, list | tuple) and client and isinstance(client[0], str):
+        return address_from_text(client[0])
+    return None
+
+
+def _sni(connection: Mapping[str, object]) -> str | Unreported | None:
+    sni = connection.get("sni", UNREPORTED)
+    return sni if sni is None or isinstance(sni, str) else UNREPORTED
