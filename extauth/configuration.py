@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from extauth.tls import TlsFiles, material_from_files
 from runtime.address import Address, TcpAddress, address_from_text
 from runtime.configuration import ServeConfiguration, text_from_text
 from runtime.errors import ConfigurationError
 from runtime.hops import NO_HOPS, TrustedHops
+from runtime.listener_tls import TlsFiles, material_from_files
 from runtime.settings import Setting
 
 #: RFC 9110 §5.6.2 token.

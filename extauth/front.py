@@ -7,15 +7,15 @@ from extauth.http_app import HttpCheck
 from extauth.http_request import ALWAYS_SEEN, HttpReader
 from extauth.http_server import HttpServer
 from extauth.notices import http_notices
-from extauth.served import ServedChain
-from extauth.tls import LiveTls
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
 from runtime.address import Address
 from runtime.check import Checks
 from runtime.listener import listener_from_address
+from runtime.listener_tls import LiveTls
 from runtime.process_status import FrontReport
+from runtime.served_chain import ServedChain
 from runtime.service import Serving
 
 

@@ -18,10 +18,10 @@ from extauth import limits
 from extauth.answering_threads import AnsweringThreads
 from extauth.grpc_check import GrpcCheck
 from extauth.health import AUTHORIZATION, SERVICE, health_answer
-from extauth.tls import LiveTls, TlsMaterial
 from runtime.address import Address, UnixAddress
 from runtime.errors import ListenError
 from runtime.listener import address_of, bound_from_address, listener_from_address
+from runtime.listener_tls import LiveTls, TlsMaterial
 
 _SOCKET_MODE = 0o660
 

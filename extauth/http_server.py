@@ -17,10 +17,10 @@ import uvloop
 from extauth import limits
 from extauth.http_app import HttpCheck
 from extauth.http_protocol import CheckProtocol
-from extauth.tls import LiveTls, context_from_material
 from runtime.address import Address, UnixAddress
 from runtime.errors import ServiceError
 from runtime.listener import address_of
+from runtime.listener_tls import LiveTls, context_from_material
 
 
 class HttpServer:

@@ -41,5 +41,3 @@ MAX_STENCIL_BYTES = 32 * 1024 * 1024
 
 #: Seconds between two looks at the certificate files of the listener.
 TLS_RELOAD_SECONDS = 10.0
-#: Bytes of one of these files.
-MAX_TLS_FILE_BYTES = 1024 * 1024

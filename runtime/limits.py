@@ -93,3 +93,6 @@ NEAR_EXPIRY_SECONDS = 7 * 86_400.0
 #: Seconds between two looks for warnings that are due, and for which stopping waits for a look.
 EXPIRY_LOOK_SECONDS = 2.0
 EXPIRY_STOP_SECONDS = 1.0
+
+#: Bytes of one of the certificate files of a listener.
+MAX_TLS_FILE_BYTES = 1024 * 1024

@@ -31,11 +31,11 @@ def metrics() -> set[str]:
 
 def messages() -> Iterator[tuple[str, str]]:
     """Every (part, message) that the sources can log."""
-    for file in sorted(path for part in ("runtime", "extauth") for path in (ROOT / part).rglob("*.py")):
+    for file in sorted(path for part in ("runtime", "extauth", "gateway") for path in (ROOT / part).rglob("*.py")):
         tree = ast.parse(file.read_text())
         part = re.search(r'^_LOGGER = service_logger\("(\w+)"\)$', file.read_text(), re.MULTILINE)
         for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 assigned = {
                     target.id: node.value
                     for node in ast.walk(function)

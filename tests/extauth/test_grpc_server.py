@@ -15,14 +15,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from extauth import limits
 from extauth.grpc_check import GrpcCheck
 from extauth.grpc_server import GrpcServer
-from extauth.tls import LiveTls, TlsFiles
 from extauth.wire.messages import CheckResponse
 from pki.authority import Authority
 from runtime.address import Address, TcpAddress, UnixAddress
 from runtime.errors import ListenError
-from tests.extauth.test_tls import server as server_certificate
-from tests.extauth.test_tls import write
+from runtime.listener_tls import LiveTls, TlsFiles
 from tests.extauth.world import Service, billing, mesh, question
+from tests.runtime.test_listener_tls import server as server_certificate
+from tests.runtime.test_listener_tls import write
 
 ANYWHERE = TcpAddress("127.0.0.1", 0)
 CHECK = "/envoy.service.auth.v3.Authorization/Check"

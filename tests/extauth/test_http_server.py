@@ -18,14 +18,14 @@ from extauth import limits
 from extauth.http_app import HttpCheck
 from extauth.http_request import RAW_TARGET, Scope
 from extauth.http_server import HttpServer
-from extauth.tls import LiveTls, TlsFiles
 from pki.authority import Authority
 from runtime.address import Address, TcpAddress, UnixAddress
 from runtime.hops import TrustedHops
 from runtime.listener import listener_from_address
-from tests.extauth.test_tls import server as server_certificate
-from tests.extauth.test_tls import write
+from runtime.listener_tls import LiveTls, TlsFiles
 from tests.extauth.world import Service, billing, mesh, xfcc
+from tests.runtime.test_listener_tls import server as server_certificate
+from tests.runtime.test_listener_tls import write
 
 ANYWHERE = TcpAddress("127.0.0.1", 0)
 LOCAL = TrustedHops.parse(("127.0.0.1/32",))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from extauth import served
-from extauth.served import ServedChain
-from extauth.tls import LiveTls, TlsFiles
 from pki.authority import Issued
+from runtime import served_chain as served
 from runtime.expiry import Expiring, ExpiryKind
+from runtime.listener_tls import LiveTls, TlsFiles
+from runtime.served_chain import ServedChain
 from tests.extauth.service_process import eventually, running
 from tests.extauth.world import issuing, mesh
 from tests.runtime.service_process import fetched

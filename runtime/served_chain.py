@@ -1,11 +1,11 @@
 """When the certificates end that our own listeners show: read again when the listener has new ones."""
 
-from extauth.tls import LiveTls, TlsMaterial
 from runtime.expiry import Expiring
 from runtime.expiry_source import expiring_from_served
+from runtime.listener_tls import LiveTls, TlsMaterial
 from runtime.service_log import service_logger
 
-_LOGGER = service_logger("extauth")
+_LOGGER = service_logger("tls")
 
 
 class ServedChain:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from extauth.tls import LiveTls, TlsFiles, context_from_material, material_from_files
 from pki.authority import Issued
 from runtime.errors import ConfigurationError
+from runtime.listener_tls import LiveTls, TlsFiles, context_from_material, material_from_files
 from tests.extauth.world import mesh
 
 

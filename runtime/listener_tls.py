@@ -10,22 +10,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from extauth.limits import MAX_TLS_FILE_BYTES
 from runtime.complaint import Complaint
 from runtime.errors import ConfigurationError
 from runtime.files import read_regular_file
+from runtime.limits import MAX_TLS_FILE_BYTES
 from runtime.service_log import service_logger
 
-_LOGGER = service_logger("extauth")
+_LOGGER = service_logger("tls")
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Paths of PEM files: certificate chain, leaf first; unencrypted key; CAs of callers (None: anyone may ask)."""
+    """Paths of PEM files: certificate chain, leaf first; unencrypted key; CAs of callers (None: not from a file).
+
+    `flag_prefix`: what stands before `cert`, `key` and `client-ca` in the flags that name them, for messages.
+    """
 
     certificate: str
     key: str
     client_ca: str | None = None
+    flag_prefix: str = "--tls-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,11 @@ class TlsMaterial:
 
 def material_from_files(files: TlsFiles) -> TlsMaterial:
     """Read and check the files. Raises ConfigurationError that names the file."""
+    prefix = files.flag_prefix
     material = TlsMaterial(
-        _content(files.certificate, "--tls-cert"),
-        _content(files.key, "--tls-key"),
-        None if files.client_ca is None else _content(files.client_ca, "--tls-client-ca"),
+        _content(files.certificate, f"{prefix}cert"),
+        _content(files.key, f"{prefix}key"),
+        None if files.client_ca is None else _content(files.client_ca, f"{prefix}client-ca"),
     )
     context_from_material(material, files)
     return material
@@ -53,6 +58,18 @@ def context_from_material(material: TlsMaterial, files: TlsFiles) -> ssl.SSLCont
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    load_served_chain(context, material, files)
+    if material.client_ca is not None:
+        try:
+            context.load_verify_locations(cadata=material.client_ca.decode("ascii", "replace"))
+        except (ssl.SSLError, ValueError) as error:
+            raise ConfigurationError(f"{files.flag_prefix}client-ca {files.client_ca}: {_words(error)}") from None
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def load_served_chain(context: ssl.SSLContext, material: TlsMaterial, files: TlsFiles) -> None:
+    """Let `context` show the certificate of `material`. Raises ConfigurationError that names the files."""
     # OpenSSL reads a chain from files only; the bytes that were checked are the bytes that are used.
     with tempfile.TemporaryDirectory() as folder:
         chain, key = Path(folder) / "chain", Path(folder) / "key"
@@ -62,16 +79,10 @@ def context_from_material(material: TlsMaterial, files: TlsFiles) -> ssl.SSLCont
         try:
             context.load_cert_chain(chain, key, password=_no_password)
         except (ssl.SSLError, OSError, ValueError) as error:
+            prefix = files.flag_prefix
             raise ConfigurationError(
-                f"--tls-cert {files.certificate}, --tls-key {files.key}: {_words(error)}"
+                f"{prefix}cert {files.certificate}, {prefix}key {files.key}: {_words(error)}"
             ) from None
-    if material.client_ca is not None:
-        try:
-            context.load_verify_locations(cadata=material.client_ca.decode("ascii", "replace"))
-        except (ssl.SSLError, ValueError) as error:
-            raise ConfigurationError(f"--tls-client-ca {files.client_ca}: {_words(error)}") from None
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 class LiveTls:

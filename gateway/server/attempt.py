@@ -1,0 +1,48 @@
+"""One connection from the moment it is accepted: who it is from, and how its handshake ended.
+
+The TLS machinery below asyncio knows nothing of our objects. It runs in the context of the task that accepted the
+connection, so the attempt is found there (`CURRENT`), and later on the TLS object that took it.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+
+#: The attempt whose handshake is made by the running task.
+CURRENT: ContextVar["Attempt"] = ContextVar("attempt")
+
+#: As ASGI's `scope["client"]`: host and port, None on a Unix socket.
+Source = tuple[str, int] | None
+
+
+class Attempt:
+    """A connection and what is known of it so far."""
+
+    __slots__ = ("_gone", "_socket", "error", "sni", "source")
+
+    def __init__(self, connection: socket.socket, source: Source) -> None:
+        self._socket = connection
+        self._gone: Callable[[Attempt], None] | None = None
+        self.source = source
+        self.sni: str | None = None
+        self.error: ssl.SSLError | None = None
+
+    def counted(self, gone: Callable[["Attempt"], None]) -> None:
+        """`gone` is called once, when the connection is no more."""
+        self._gone = gone
+
+    def failed(self, error: ssl.SSLError, alert: bytes) -> None:
+        """Remember why, and send the alert, which asyncio and uvloop would drop."""
+        self.error = error
+        if alert:
+            # The client may be gone, or read nothing; then nobody is there to be told.
+            with suppress(OSError):
+                self._socket.send(alert)
+
+    def ended(self) -> None:
+        """The connection is no more. A second call does nothing."""
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            gone(self)
