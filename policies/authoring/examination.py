@@ -87,12 +87,12 @@ def examination_from_presented(
         return Examination(time, None, (), 0, standing, checks_of_unreadable(presented.problem), ())
     leaf = presented.leaf
     others = tuple(_readable(presented.intermediates))
-    own = checks_from_leaf(leaf, time)
     unreadable = len(presented.intermediates) - len(others)
     if store is None:
-        checks = (*own, lone_svid_check(leaf) or key_usage_check(leaf, svid=False))
+        checks = (*checks_from_leaf(leaf, time), lone_svid_check(leaf) or key_usage_check(leaf, svid=False))
         return Examination(time, leaf, others, unreadable, standing, checks, ())
     entries = examinations_under_entries(store, leaf, others, time)
+    own = checks_from_leaf(leaf, time, max((entry.skew for entry in entries), default=0.0))
     return Examination(time, leaf, others, unreadable, standing, (*own, *entries_check(entries)), entries)
 
 

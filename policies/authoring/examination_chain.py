@@ -13,6 +13,7 @@ from policies.language.wording import quoted
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Authorities, Path, PathSearch, authority_problem
 from policies.peer.limits import MAX_CHAIN_DEPTH
+from policies.peer.standing import within
 from policies.peer.trust import TrustEntry
 from policies.reason import Reason
 
@@ -59,6 +60,7 @@ def search_chains(entry: TrustEntry, leaf: Certificate, presented: Sequence[Cert
         Authorities.of(entry.anchors, entry.intermediates),
         presented,
         lambda child, issuer: child.signature.verifies(issuer.public_key),
+        entry.min_rsa_bits,
     )
     search.run(leaf)
     return Search(entry, leaf, presented, tuple(search.paths), search.problem)
@@ -100,7 +102,7 @@ def ca_dates_check(entry: TrustEntry, path: Path | None, time: float) -> Check:
     if path is None:
         return not_reached(CA_DATES, "there is no chain")
     cas = path.certificates[1:]
-    bad = next((ca for ca in cas if not in_date(ca, time)), None)
+    bad = next((ca for ca in cas if not in_date(ca, time, entry.clock_skew)), None)
     ca = min(cas, key=lambda ca: ca.not_after) if bad is None else bad
     finding = f"{called(ca)}: {validity(ca.not_before, ca.not_after, time)}"
     if bad is None:
@@ -111,9 +113,9 @@ def ca_dates_check(entry: TrustEntry, path: Path | None, time: float) -> Check:
     return failed(CA_DATES, Reason.CERTIFICATE_UNTRUSTED, finding, fix)
 
 
-def in_date(certificate: Certificate, time: float) -> bool:
-    """Whether `certificate` is valid at `time`, epoch seconds."""
-    return certificate.not_before <= time <= certificate.not_after
+def in_date(certificate: Certificate, time: float, skew: float) -> bool:
+    """Whether `certificate` is valid at `time`, epoch seconds, with dates widened by `skew` seconds."""
+    return within(certificate.not_before, time, certificate.not_after, skew)
 
 
 def _fix(search: Search, chain: Sequence[Certificate]) -> str:

@@ -19,21 +19,25 @@ from policies.authoring.examination_chain import (
     partial_chain,
     search_chains,
 )
-from policies.authoring.examination_check import Check, first_reason, untrusted
+from policies.authoring.examination_check import Check, first_reason, not_reached, untrusted
+from policies.authoring.examination_leaf import dates_check
 from policies.authoring.examination_revocation import REVOCATION, Consulted, consulted_lists, revocation_check
 from policies.authoring.examination_svid import SVID, domain_owner, svid_check
 from policies.authoring.examination_wording import span
 from policies.language.wording import listed
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Path
+from policies.peer.signature import rsa_shortness
 from policies.peer.trust import TrustEntry, TrustStore
 from policies.reason import Reason
 
+CLOCK_SKEW = "clock_skew"
 MAX_LIFETIME = "max_lifetime"
+MIN_RSA_BITS = "min_rsa_bits"
 KEY_USAGE = "key usage"
 
 #: Every check of a trust entry, in order.
-ENTRY_CHECKS = (MAX_LIFETIME, KEY_USAGE, CHAIN, CA_DATES, SVID, REVOCATION)
+ENTRY_CHECKS = (CLOCK_SKEW, MAX_LIFETIME, MIN_RSA_BITS, KEY_USAGE, CHAIN, CA_DATES, SVID, REVOCATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class EntryExamination:
     """What the trust entry named `entry` says.
 
     `links`: the chain, leaf first; `whole`: it leads to an anchor. `lists`: the CRLs that were asked about it.
+    `skew`: seconds by which the entry lets clocks differ for this certificate.
     """
 
     entry: str
@@ -48,6 +53,7 @@ class EntryExamination:
     whole: bool
     checks: tuple[Check, ...]
     lists: tuple[Consulted, ...]
+    skew: float
 
     @property
     def reason(self) -> Reason | None:
@@ -60,15 +66,26 @@ def examinations_under_entries(
 ) -> tuple[EntryExamination, ...]:
     """What every entry of `store` says of `leaf` at `time` (epoch seconds); all checks are made, whichever fails."""
     searches = [search_chains(entry, leaf, presented) for entry in store.entries]
-    return tuple(_examination(store, search, _elsewhere(search, searches), time) for search in searches)
+    widest = max(map(_skew, searches), default=0.0)
+    return tuple(_examination(store, search, _elsewhere(search, searches), time, widest) for search in searches)
 
 
-def _examination(store: TrustStore, search: Search, elsewhere: str, time: float) -> EntryExamination:
+def _skew(search: Search) -> float:
+    """An entry that has no chain for a certificate does not prolong its life."""
+    return search.entry.clock_skew if search.paths else 0.0
+
+
+def _examination(
+    store: TrustStore, search: Search, elsewhere: str, time: float, widest_skew: float
+) -> EntryExamination:
     entry, leaf = search.entry, search.leaf
-    path, lists = _path_to_show(store, search.paths, time)
+    skew = _skew(search)
+    path, lists = _path_to_show(store, search.paths, time, skew)
     certificates = partial_chain(search) if path is None else path.certificates
     checks: tuple[Check, ...] = (
+        _skew_check(leaf, time, skew, widest_skew),
         _lifetime_check(leaf, entry),
+        _rsa_check(leaf, entry),
         key_usage_check(leaf, svid=entry.spiffe_trust_domain is not None),
         chain_check(search, certificates, elsewhere),
         ca_dates_check(entry, path, time),
@@ -78,7 +95,8 @@ def _examination(store: TrustStore, search: Search, elsewhere: str, time: float)
     if path is None and elsewhere:
         # To mend it here would let this entry vouch for the callers of another.
         checks = tuple(replace(check, fix="") for check in checks)
-    return EntryExamination(entry.name, links_from_certificates(entry, certificates), path is not None, checks, lists)
+    links = links_from_certificates(entry, certificates)
+    return EntryExamination(entry.name, links, path is not None, checks, lists, skew)
 
 
 def key_usage_check(leaf: Certificate, *, svid: bool) -> Check:
@@ -116,9 +134,25 @@ def _lifetime_check(leaf: Certificate, entry: TrustEntry) -> Check:
     return untrusted(MAX_LIFETIME, problem, f"{found}, {allowed} are allowed", fix)
 
 
-def _path_to_show(store: TrustStore, paths: Sequence[Path], time: float) -> tuple[Path | None, tuple[Consulted, ...]]:
+def _skew_check(leaf: Certificate, time: float, skew: float, widest: float) -> Check:
+    """Whether the dates hold here, where they hold under some entry."""
+    if dates_check(CLOCK_SKEW, leaf, time, widest).reason is not None:
+        return not_reached(CLOCK_SKEW, "the certificate is out of date under every entry")
+    return dates_check(CLOCK_SKEW, leaf, time, skew)
+
+
+def _rsa_check(leaf: Certificate, entry: TrustEntry) -> Check:
+    least = entry.min_rsa_bits
+    fix = f"have it issued for an RSA key of {least} bits or more, or for an EC key"
+    problem = rsa_shortness(leaf.public_key, least)
+    return untrusted(MIN_RSA_BITS, problem, f"{leaf.key_kind}; an RSA key needs {least} bits", fix)
+
+
+def _path_to_show(
+    store: TrustStore, paths: Sequence[Path], time: float, skew: float
+) -> tuple[Path | None, tuple[Consulted, ...]]:
     """The path that decides, with its lists: one that holds if there is one, as one is enough."""
-    live = [path for path in paths if all(in_date(ca, time) for ca in path.certificates[1:])]
+    live = [path for path in paths if all(in_date(ca, time, skew) for ca in path.certificates[1:])]
     shown: tuple[Path | None, tuple[Consulted, ...]] = None, ()
     for path in live or paths[:1]:
         lists = consulted_lists(store, path)

@@ -27,11 +27,11 @@ ENTRIES = "trust entries"
 LEAF_CHECKS = (READABLE, DATES, EXTENSIONS, KEY, NOT_A_CA, CLIENT_AUTH, NO_WILDCARD, SIGNATURE)
 
 
-def checks_from_leaf(leaf: Certificate, time: float) -> tuple[Check, ...]:
-    """Every check of `LEAF_CHECKS` on `leaf` at `time` (epoch seconds)."""
+def checks_from_leaf(leaf: Certificate, time: float, skew: float = 0.0) -> tuple[Check, ...]:
+    """Every check of `LEAF_CHECKS` on `leaf` at `time` (epoch seconds); `skew`: the widest that an entry allows it."""
     return (
         passed(READABLE, f"one certificate of {len(leaf.der)} bytes, within the limits"),
-        dates_check(leaf, time),
+        dates_check(DATES, leaf, time, skew),
         _extensions_check(leaf),
         _key_check(leaf),
         untrusted(
@@ -66,16 +66,18 @@ def entries_check(entries: Collection[object]) -> tuple[Check, ...]:
     return (failed(ENTRIES, Reason.CERTIFICATE_UNTRUSTED, "the policy has no trust entry", fix),)
 
 
-def dates_check(leaf: Certificate, time: float) -> Check:
-    """Whether `leaf` is valid at `time`, epoch seconds; both ends count as valid."""
+def dates_check(name: str, leaf: Certificate, time: float, skew: float) -> Check:
+    """Whether `leaf` is valid at `time`, epoch seconds, with dates widened by `skew` seconds; both ends are valid."""
     finding = validity(leaf.not_before, leaf.not_after, time)
-    if time < leaf.not_before:
+    if skew:
+        finding += f"; clocks may differ by {span(skew)}"
+    if time < leaf.not_before - skew:
         fix = f"wait until {utc(leaf.not_before)}, or compare the clocks of the issuing CA and of this machine"
-        return failed(DATES, Reason.CERTIFICATE_NOT_YET_VALID, finding, fix)
-    if not time <= leaf.not_after:
+        return failed(name, Reason.CERTIFICATE_NOT_YET_VALID, finding, fix)
+    if not time <= leaf.not_after + skew:
         fix = f"renew it; it was issued for {span(leaf.not_after - leaf.not_before)}"
-        return failed(DATES, Reason.CERTIFICATE_EXPIRED, finding, fix)
-    return passed(DATES, finding)
+        return failed(name, Reason.CERTIFICATE_EXPIRED, finding, fix)
+    return passed(name, finding)
 
 
 def _extensions_check(leaf: Certificate) -> Check:

@@ -15,6 +15,7 @@ from policies.peer.certificate import Certificate
 from policies.peer.chain import Path
 from policies.peer.crl import Crl, crl_key
 from policies.peer.revocation import Revocation, RevocationLists
+from policies.peer.standing import within
 from policies.peer.trust import TrustEntry, TrustStore
 from policies.reason import Reason
 
@@ -106,7 +107,7 @@ def _required(entry: TrustEntry, paths: Iterable[Path], path: Path, time: float)
             "" if known else ", and that CA to its `intermediates`"
         )
         return failed(REVOCATION, Reason.REVOCATION_UNKNOWN, finding, fix)
-    if any(crl.this_update <= time <= crl.next_update for crl in crls):
+    if any(within(crl.this_update, time, crl.next_update, entry.clock_skew) for crl in crls):
         return passed(REVOCATION, f"`require`: a current CRL of {issuer} does not list it")
     newest = max(crls, key=lambda crl: crl.next_update)
     if newest.next_update < time:

@@ -69,6 +69,8 @@ class TrustDocument:
     crls: "tuple[Scalar | UrlDocument, ...]" = ()
     revocation: Scalar | None = None
     max_lifetime: Scalar | None = None
+    clock_skew: Scalar | None = None
+    min_rsa_bits: Scalar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,16 @@ TRUST_ENTRY: Fields[TrustDocument] = Fields(
         Field(
             "max_lifetime", Text("a duration", "90d"), "The longest validity that a leaf may have, such as 24h or 90d."
         ),
+        Field(
+            "clock_skew",
+            Text("a duration", "30s"),
+            "By how much clocks may differ: the dates of certificates and CRLs are widened by it. At most 1h.",
+        ),
+        Field(
+            "min_rsa_bits",
+            Text("a number of bits", "3072"),
+            "The shortest RSA key that the leaf and the CAs above it may have: 2048 (the default) to 8192.",
+        ),
     ),
     TrustDocument,
     {

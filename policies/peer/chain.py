@@ -25,8 +25,10 @@ from policies.peer.limits import (
     MAX_PATH_STEPS,
     MAX_PATHS,
     MAX_PRESENTED_SIGNATURES,
+    MIN_RSA_BITS,
 )
 from policies.peer.name import DistinguishedName
+from policies.peer.signature import rsa_shortness
 
 #: Whether the second certificate's key made the signature on the first.
 Verify = Callable[[Certificate, Certificate], bool]
@@ -60,11 +62,15 @@ class Authorities:
 
 @dataclass(slots=True)
 class PathSearch:
-    """One search. `presented`: what came with the leaf, trusted for nothing. `problem`: what ended the best attempt."""
+    """One search. `presented`: what came with the leaf, trusted for nothing. `problem`: what ended the best attempt.
+
+    `min_rsa_bits`: of every CA on a path.
+    """
 
     authorities: Authorities
     presented: Sequence[Certificate]
     verify: Verify
+    min_rsa_bits: int = MIN_RSA_BITS
     paths: list[Path] = field(default_factory=list)
     problem: str = ""
     _depth: int = -1
@@ -100,6 +106,7 @@ class PathSearch:
         problem = (
             _loop(path, issuer)
             or authority_problem(issuer)
+            or rsa_shortness(issuer.public_key, self.min_rsa_bits)
             or _length_problem(path, issuer)
             or self._signature_problem(path[-1], issuer, presented=presented)
         )

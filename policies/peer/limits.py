@@ -12,6 +12,8 @@ MAX_PRESENTED_BYTES = 18 * 1024
 MAX_HEADER_CHARS = 64 * 1024
 #: Elements in one XFCC value: one per proxy on the way.
 MAX_XFCC_ELEMENTS = 16
+#: Seconds that a trust entry may allow for clocks that differ.
+MAX_CLOCK_SKEW_SECONDS = 3600.0
 #: Bytes of a SPIFFE ID (SPIFFE-ID standard §2.3) and of its trust domain (§2.1).
 MAX_SPIFFE_ID_BYTES = 2048
 MAX_TRUST_DOMAIN_BYTES = 255

@@ -90,6 +90,13 @@ def key_weakness(key: CertificatePublicKeyTypes | None) -> str:
             return "its key is of a kind that is not accepted (RSA, EC, Ed25519 and Ed448 are)"
 
 
+def rsa_shortness(key: CertificatePublicKeyTypes | None, least: int) -> str:
+    """Why an RSA key is shorter than the `least` bits that are asked for, in words; empty if it is not, or not RSA."""
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < least:
+        return f"its RSA key has {key.key_size} bits, {least} are asked for"
+    return ""
+
+
 def key_kind(key: CertificatePublicKeyTypes | None) -> str:
     """Type and size for people, such as `EC 256`."""
     match key:

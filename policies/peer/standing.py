@@ -31,16 +31,22 @@ class Standing:
     valid_until: float
 
 
+#: A refusal: the reason, and the problem in words.
+Failure = tuple[Reason, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidacy:
     """What holds of one leaf under one trust entry, whatever the time.
 
     `paths`: the verified paths, of which `revoked` tells those with a revoked certificate. `untrusted`, `svid_invalid`:
     problems in words, empty if there is none; `no_path`: what ended the best attempt at a path. `proofs`: None, or the
-    lists of which one must be current to prove the leaf good.
+    lists of which one must be current to prove the leaf good. `skew`: seconds by which every date is widened at both
+    ends; none where there is no path, as an entry that has nothing to say of a leaf does not prolong its life.
     """
 
     entry: str
+    skew: float
     untrusted: str
     paths: tuple[Path, ...]
     no_path: str
@@ -48,18 +54,22 @@ class Candidacy:
     revoked: frozenset[Path]
     proofs: tuple[Crl, ...] | None
 
-    def failure(self, time: float) -> tuple[Reason, str] | None:
-        """The first reason, in order, for which the entry refuses the leaf at `time`; None if it passes."""
+    def failure(self, leaf: Certificate, time: float) -> Failure | None:
+        """The first reason, in order, for which the entry refuses `leaf` at `time`; None if it passes."""
+        if out_of_date := _leaf_out_of_date(leaf, time, self.skew):
+            return out_of_date
         if self.untrusted or not self.paths:
             return Reason.CERTIFICATE_UNTRUSTED, self.untrusted or self.no_path
-        live = [path for path in self.paths if path.valid_from <= time <= path.valid_until]
+        live = [path for path in self.paths if within(path.valid_from, time, path.valid_until, self.skew)]
         if not live:
-            return Reason.CERTIFICATE_UNTRUSTED, _out_of_date(self.paths[0], time)
+            return Reason.CERTIFICATE_UNTRUSTED, _out_of_date(self.paths[0], time, self.skew)
         if self.svid_invalid:
             return Reason.SVID_INVALID, self.svid_invalid
         if self.revoked.issuperset(live):
             return Reason.CERTIFICATE_REVOKED, "a CRL lists the certificate or a CA above it"
-        if self.proofs is not None and not any(crl.this_update <= time <= crl.next_update for crl in self.proofs):
+        if self.proofs is not None and not any(
+            within(crl.this_update, time, crl.next_update, self.skew) for crl in self.proofs
+        ):
             state = "no CRL of its issuer is current" if self.proofs else "there is no CRL of its issuer"
             return Reason.REVOCATION_UNKNOWN, f"revocation is required, and {state}"
         return None
@@ -101,24 +111,35 @@ class Timeline:
         start = self._starts[index - 1] if index else -math.inf
         end = math.nextafter(self._starts[index], -math.inf) if index < len(self._starts) else math.inf
         time = start if index else end
-        failures = [(candidacy.entry, candidacy.failure(time)) for candidacy in self._candidacies]
+        failures = [(candidacy.entry, candidacy.failure(self._leaf, time)) for candidacy in self._candidacies]
         passed = frozenset(entry for entry, failure in failures if failure is None)
-        reason, problem = self._own_failure(time)
-        if reason is None and not passed:
-            reason, problem = _furthest(failures)
-        trust = passed if reason is None else frozenset()
-        return Standing(trust, self._leaf.identity, reason, problem, start, end)
+        if passed and not self._problem:
+            return Standing(passed, self._leaf.identity, None, "", start, end)
+        reason, problem = self._failure_of_all(time) or _furthest(failures)
+        return Standing(frozenset(), self._leaf.identity, reason, problem, start, end)
 
-    def _own_failure(self, time: float) -> tuple[Reason | None, str]:
+    def _failure_of_all(self, time: float) -> Failure | None:
         """What refuses the leaf under every entry alike."""
-        if not self._leaf.not_before <= time:
-            return Reason.CERTIFICATE_NOT_YET_VALID, "the certificate is not valid yet"
-        if not time <= self._leaf.not_after:
-            return Reason.CERTIFICATE_EXPIRED, "the certificate has expired"
-        return (Reason.CERTIFICATE_UNTRUSTED, self._problem) if self._problem else (None, "")
+        widest = max((candidacy.skew for candidacy in self._candidacies), default=0.0)
+        if out_of_date := _leaf_out_of_date(self._leaf, time, widest):
+            return out_of_date
+        return (Reason.CERTIFICATE_UNTRUSTED, self._problem) if self._problem else None
 
 
-def _furthest(failures: Iterable[tuple[str, tuple[Reason, str] | None]]) -> tuple[Reason, str]:
+def within(start: float, time: float, end: float, skew: float) -> bool:
+    """Whether `time` is in a span that is widened by `skew` at both ends, which are inside. No number is outside."""
+    return start - skew <= time <= end + skew
+
+
+def _leaf_out_of_date(leaf: Certificate, time: float, skew: float) -> Failure | None:
+    if not leaf.not_before - skew <= time:
+        return Reason.CERTIFICATE_NOT_YET_VALID, "the certificate is not valid yet"
+    if not time <= leaf.not_after + skew:
+        return Reason.CERTIFICATE_EXPIRED, "the certificate has expired"
+    return None
+
+
+def _furthest(failures: Iterable[tuple[str, Failure | None]]) -> Failure:
     """The failure of the entry where the certificate got furthest; the first of equals."""
     found = [(failure[0], f"{entry}: {failure[1]}") for entry, failure in failures if failure is not None]
     nowhere = (Reason.CERTIFICATE_UNTRUSTED, "the policy has no trust entry")
@@ -129,17 +150,19 @@ def _starts(leaf: Certificate, candidacies: Iterable[Candidacy]) -> list[float]:
     """Every instant from which something may differ from just before it: a start, or the first moment after an end."""
     spans = {(leaf.not_before, leaf.not_after)}
     for candidacy in candidacies:
-        spans.update((path.valid_from, path.valid_until) for path in candidacy.paths)
-        spans.update((ca.not_before, ca.not_after) for path in candidacy.paths[:1] for ca in path.certificates)
-        spans.update((crl.this_update, crl.next_update) for crl in candidacy.proofs or ())
+        dates = {(leaf.not_before, leaf.not_after)}
+        dates.update((path.valid_from, path.valid_until) for path in candidacy.paths)
+        dates.update((ca.not_before, ca.not_after) for path in candidacy.paths[:1] for ca in path.certificates)
+        dates.update((crl.this_update, crl.next_update) for crl in candidacy.proofs or ())
+        spans.update((start - candidacy.skew, end + candidacy.skew) for start, end in dates)
     return sorted({start for start, _ in spans} | {math.nextafter(end, math.inf) for _, end in spans})
 
 
-def _out_of_date(path: Path, time: float) -> str:
+def _out_of_date(path: Path, time: float, skew: float) -> str:
     """Which certificate of `path` is not valid at `time`; its leaf is."""
     for ca in path.certificates[1:]:
-        if time < ca.not_before:
+        if time < ca.not_before - skew:
             return f"the CA {ca.subject.text!r} is not valid yet"
-        if time > ca.not_after:
+        if time > ca.not_after + skew:
             return f"the CA {ca.subject.text!r} has expired"
     return "no certification path is valid at this time"

@@ -22,6 +22,7 @@ from policies.peer.limits import (
     MAX_CACHED_PEERS,
     MAX_MEMORY_PER_DER_BYTE,
     MEMORY_PER_DER_BYTE,
+    MIN_RSA_BITS,
 )
 from policies.peer.presented import (
     AssertedIdentity,
@@ -31,6 +32,7 @@ from policies.peer.presented import (
     PresentedCertificate,
 )
 from policies.peer.revocation import Revocation, RevocationLists
+from policies.peer.signature import rsa_shortness
 from policies.peer.spiffe import TrustDomain
 from policies.peer.standing import Candidacy, Standing, Timeline
 from policies.peer.svid import svid_problem
@@ -41,7 +43,11 @@ __all__ = ["Revocation", "Standing", "TrustEntry", "TrustStore"]
 
 @dataclass(frozen=True, slots=True)
 class TrustEntry:
-    """One `trust` entry of a policy: who may vouch for a caller. `max_lifetime`: seconds from notBefore to notAfter."""
+    """One `trust` entry of a policy: who may vouch for a caller.
+
+    `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
+    ends. `min_rsa_bits`: of the leaf and of every CA above it.
+    """
 
     name: str
     anchors: tuple[Certificate, ...]
@@ -50,6 +56,8 @@ class TrustEntry:
     crls: tuple[Crl, ...] = ()
     revocation: Revocation = Revocation.IF_AVAILABLE
     max_lifetime: float | None = None
+    clock_skew: float = 0.0
+    min_rsa_bits: int = MIN_RSA_BITS
 
     @property
     def authorities(self) -> tuple[Certificate, ...]:
@@ -167,7 +175,7 @@ class TrustStore:
     def _candidacy(self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared) -> Candidacy:
         entry = prepared.entry
         untrusted = _entry_problem(leaf, entry)
-        search = PathSearch(prepared.authorities, others, self._verified)
+        search = PathSearch(prepared.authorities, others, self._verified, entry.min_rsa_bits)
         if not untrusted:
             search.run(leaf)
         paths = tuple(search.paths)
@@ -175,6 +183,7 @@ class TrustStore:
         proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
         return Candidacy(
             entry=entry.name,
+            skew=entry.clock_skew if paths else 0.0,
             untrusted=untrusted,
             paths=paths,
             no_path=search.problem,
@@ -259,6 +268,8 @@ def _entry_problem(leaf: Certificate, entry: TrustEntry) -> str:
     lifetime = leaf.not_after - leaf.not_before
     if entry.max_lifetime is not None and lifetime > entry.max_lifetime:
         return f"it is valid for {lifetime:.0f} s in all, at most {entry.max_lifetime:.0f} s are allowed"
+    if shortness := rsa_shortness(leaf.public_key, entry.min_rsa_bits):
+        return shortness
     if leaf.key_usage is None or entry.spiffe_trust_domain is not None:
         return ""
     if not leaf.key_usage & {"digitalSignature", "keyAgreement"}:

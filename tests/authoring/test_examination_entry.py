@@ -1,6 +1,9 @@
 """The bounds of a trust entry, and the SVID rules, as an examination tells them."""
 
+from datetime import timedelta
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from policies.authoring.examination import examination_from_presented
 from policies.authoring.examination_check import Check
@@ -13,6 +16,9 @@ from tests.peer.forge import NOW, Forged, alternative_names, authority, certific
 TIME = NOW.timestamp()
 ROOT, PARTNER = authority("Root"), authority("Partner")
 SIGNS = (key_usage("digital_signature"), True)
+DAY = timedelta(days=1)
+EXPIRED = Reason.CERTIFICATE_EXPIRED
+RSA = rsa.generate_private_key(65537, 2048)
 DOMAIN = TrustDomain.parse("td")
 MESH = TrustEntry("mesh", (ROOT.parsed,), spiffe_trust_domain=DOMAIN)
 PARTNERS = TrustEntry("partners", (PARTNER.parsed,))
@@ -45,6 +51,30 @@ def test_a_life_longer_than_allowed_is_told_with_both_spans() -> None:
 def test_a_life_at_the_bound_passes() -> None:
     bounded = TrustEntry("mesh", (ROOT.parsed,), max_lifetime=2 * 86_400)
     assert check("max_lifetime", certificate("x", issuer=ROOT), bounded).reason is None
+
+
+def test_a_leaf_within_the_clock_skew_of_one_entry_is_valid_there_and_expired_elsewhere() -> None:
+    lenient = TrustEntry("lenient", (ROOT.parsed,), clock_skew=60)
+    strict = TrustEntry("strict", (ROOT.parsed,))
+    unrelated = TrustEntry("unrelated", (PARTNER.parsed,), clock_skew=3600)
+    leaf = certificate("x", issuer=ROOT, not_before=NOW - DAY, not_after=NOW - timedelta(seconds=30))
+    cases = ((lenient, strict, unrelated), [None, EXPIRED, EXPIRED]), ((strict, unrelated), [None, None])
+    for entries, reasons in cases:
+        store = TrustStore(entries)
+        found = examination_from_presented(leaf.presented, TIME, store)
+        assert [entry.checks[0].reason for entry in found.entries] == reasons
+        assert found.reason is store.standing(leaf.presented, TIME).reason
+    assert "clocks may differ by 1 min" in check("clock_skew", leaf, lenient).finding
+
+
+def test_a_short_rsa_key_is_told_with_both_lengths() -> None:
+    strict = TrustEntry("mesh", (ROOT.parsed,), min_rsa_bits=3072)
+    found = check("min_rsa_bits", certificate("x", issuer=ROOT, key=RSA), strict)
+    assert (found.reason, found.finding) == (
+        Reason.CERTIFICATE_UNTRUSTED,
+        "its RSA key has 2048 bits, 3072 are asked for",
+    )
+    assert check("min_rsa_bits", certificate("x", issuer=ROOT), strict).reason is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +137,7 @@ def test_an_entry_is_not_told_to_take_in_the_svids_of_another() -> None:
         svid("spiffe://td/a").presented, TIME, TrustStore([PARTNERS, MESH])
     ).entries
     assert {item.fix for item in partners.checks} == {""}
-    assert "its SPIFFE ID is a matter of the entry mesh" in partners.checks[2].finding
+    assert "its SPIFFE ID is a matter of the entry mesh" in partners.checks[4].finding
 
 
 # Without a policy.

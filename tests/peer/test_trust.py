@@ -75,6 +75,7 @@ def entry(
     crls: tuple[bytes, ...] = (),
     revocation: Revocation = Revocation.IF_AVAILABLE,
     max_lifetime: float | None = None,
+    clock_skew: float = 0,
 ) -> TrustEntry:
     return TrustEntry(
         name,
@@ -84,6 +85,7 @@ def entry(
         tuple(map(crl_from_bytes, crls)),
         revocation,
         max_lifetime,
+        clock_skew,
     )
 
 
@@ -285,12 +287,67 @@ def test_a_lifetime_over_the_limit_is_untrusted_and_one_at_the_limit_is_not() ->
     assert reason(leaf, entry("p", PARTNER, max_lifetime=2 * 24 * HOUR - 1)) is Reason.CERTIFICATE_UNTRUSTED
 
 
+def test_min_rsa_bits_is_asked_of_the_leaf_and_of_every_ca_and_of_no_other_kind_of_key() -> None:
+    short, long = (rsa.generate_private_key(65537, bits) for bits in (2048, 3072))
+    roots = {name: authority(name, key=key) for name, key in (("short", short), ("long", long), ("ec", None))}
+    for name, root in roots.items():
+        asking = TrustEntry("e", (root.parsed,), min_rsa_bits=3072)
+        for key in (short, long, None):
+            leaf = certificate("x", issuer=root, key=key)
+            refused = key is short or name == "short"
+            assert reason(leaf, asking) is (Reason.CERTIFICATE_UNTRUSTED if refused else None)
+            assert not refused or "2048 bits, 3072 are asked for" in judged(leaf, asking).problem
+            assert reason(leaf, TrustEntry("e", (root.parsed,))) is None
+
+
 def test_unreadable_presented_certificates_are_only_no_help() -> None:
     issued = presented_from_der(SVID.der, [b"junk", ISSUING.issued.der, b""])
     assert reason(issued, MESH_ENTRY) is None
 
 
 # Dates.
+
+
+def test_clock_skew_widens_the_dates_of_the_leaf_at_both_ends_and_by_no_more() -> None:
+    leaf = PARTNER.issue(subject="CN=x", not_before=NOW, not_after=NOW + DAY)
+    start, end = NOW.timestamp() - 60, (NOW + DAY).timestamp() + 60
+    lenient = entry("partner", PARTNER, clock_skew=60)
+    verdicts = [reason(leaf, lenient, time=time) for time in (start - 1e-3, start, end, end + 1e-3)]
+    assert verdicts == [Reason.CERTIFICATE_NOT_YET_VALID, None, None, Reason.CERTIFICATE_EXPIRED]
+
+
+def test_clock_skew_widens_the_dates_of_cas() -> None:
+    lapsed = MESH.intermediate("Lapsed", days=1)
+    leaf = lapsed.issue(dns=["a.example"], not_after=NOW + 9 * DAY)
+    end = certificate_from_der(lapsed.issued.der).not_after
+    verdicts = [reason(leaf, entry("e", MESH, clock_skew=60), time=time) for time in (end, end + 60, end + 61)]
+    assert verdicts == [None, None, Reason.CERTIFICATE_UNTRUSTED]
+    assert reason(leaf, entry("e", MESH), time=end + 1) is Reason.CERTIFICATE_UNTRUSTED
+
+
+def test_clock_skew_widens_the_dates_of_crls_and_pardons_nobody() -> None:
+    stolen = PARTNER.issue(subject="CN=stolen")
+    crl = PARTNER.crl([stolen.certificate], this_update=NOW - DAY, next_update=NOW)
+    lenient = entry("e", PARTNER, crls=(crl,), revocation=Revocation.REQUIRE, clock_skew=60)
+    strict = entry("e", PARTNER, crls=(crl,), revocation=Revocation.REQUIRE)
+    verdicts = [reason(GUEST, lenient, time=TIME + late) for late in (0, 60, 61)]
+    assert verdicts == [None, None, Reason.REVOCATION_UNKNOWN]
+    assert reason(GUEST, strict, time=TIME + 1) is Reason.REVOCATION_UNKNOWN
+    assert reason(stolen, lenient, time=TIME + 60) is Reason.CERTIFICATE_REVOKED
+
+
+def test_the_clock_skew_of_one_entry_prolongs_nothing_under_another() -> None:
+    leaf = PARTNER.issue(subject="CN=x", not_before=NOW - DAY, not_after=NOW)
+    late, strict = TIME + 30, entry("partner", PARTNER)
+    assert reason(leaf, strict, entry("mesh", MESH, clock_skew=3600), time=late) is Reason.CERTIFICATE_EXPIRED
+    found = judged(leaf, strict, entry("other", PARTNER, clock_skew=60), time=late)
+    assert (found.reason, found.trust) == (None, frozenset({"other"}))
+
+
+def test_a_verdict_under_clock_skew_ends_with_the_widened_dates() -> None:
+    leaf, end = PARTNER.issue(subject="CN=x", not_before=NOW, not_after=NOW + DAY), (NOW + DAY).timestamp()
+    found = judged(leaf, entry("partner", PARTNER, clock_skew=60), time=end + 5)
+    assert (found.reason, found.valid_until) == (None, end + 60)
 
 
 def test_validity_includes_both_ends_of_the_leaf() -> None:

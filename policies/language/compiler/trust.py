@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from policies.language.codes import Code
 from policies.language.compiler.findings import Findings
-from policies.language.compiler.values import seconds_from_span
+from policies.language.compiler.values import rsa_bits_from_text, seconds_from_span, skew_from_span
 from policies.language.document import Texts, TrustDocument, UrlDocument
 from policies.language.node import Scalar
 from policies.language.surroundings import Surroundings
@@ -14,7 +14,7 @@ from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
 from policies.peer.errors import CrlError, PeerError
-from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES
+from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
 from policies.peer.spiffe import TrustDomain
 from policies.peer.trust import Revocation, TrustEntry, TrustStore
 
@@ -79,6 +79,8 @@ class _Reader:
             crls,
             revocation,
             self._read(document.max_lifetime, seconds_from_span),
+            self._read(document.clock_skew, skew_from_span) or 0.0,
+            self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
         )
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:

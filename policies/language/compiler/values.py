@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from policies.engine.condition import Hours
 from policies.language.wording import quoted
+from policies.peer.limits import MAX_CLOCK_SKEW_SECONDS, MAX_RSA_BITS, MIN_RSA_BITS
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -16,6 +17,7 @@ _MOMENT = re.compile(
 )
 _PREFIX = re.compile(r"[^/]+(?:/[0-9]{1,3})?")
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00))")
+_BITS = re.compile(r"[1-9][0-9]{3}")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,64}")
 _SHA256_BYTES = 32
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -45,6 +47,21 @@ def seconds_from_span(text: str) -> float:
     if match is None:
         raise ValueError(f"{quoted(text)} is not a length of time; write a number and s, m, h, d or w, as in 90d")
     return float(int(match[1]) * _SECONDS[match[2]])
+
+
+def skew_from_span(text: str) -> float:
+    """A length of time that clocks may differ by, in seconds."""
+    seconds = seconds_from_span(text)
+    if seconds > MAX_CLOCK_SKEW_SECONDS:
+        raise ValueError(f"{quoted(text)} is more than clocks may differ by: at most 1h")
+    return seconds
+
+
+def rsa_bits_from_text(text: str) -> int:
+    """The length of an RSA key."""
+    if not _BITS.fullmatch(text) or not MIN_RSA_BITS <= int(text) <= MAX_RSA_BITS:
+        raise ValueError(f"{quoted(text)} is not a length of RSA keys; write {MIN_RSA_BITS} to {MAX_RSA_BITS}")
+    return int(text)
 
 
 def epoch_from_moment(text: str) -> float:
