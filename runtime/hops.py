@@ -3,6 +3,7 @@
 `--trusted-hop CIDR` is believed the certificate that it forwards over HTTP; `unix` is every process that may open our
 Unix socket. `--balancer CIDR` is believed the address that it appended to X-Forwarded-For. The two are apart because
 the Envoys that may ask often share a network with the callers, and a caller must not choose its own address.
+`--proxy-protocol CIDR` is believed the address in the PROXY header that it begins each connection with.
 """
 
 from dataclasses import dataclass
@@ -47,6 +48,12 @@ class TrustedHops:
         """Read the values of `--balancer`. Raises ConfigurationError."""
         return cls(tuple(_network_from_text(text, "--balancer") for text in texts))
 
+    @classmethod
+    def of_proxy_protocol(cls, texts: tuple[str, ...]) -> Self:
+        """Read the values of `--proxy-protocol`. Raises ConfigurationError."""
+        flag = "--proxy-protocol"
+        return cls(tuple(_network_from_text(text, flag) for text in texts if text != UNIX), UNIX in texts)
+
     def __bool__(self) -> bool:
         return self.unix or bool(self.networks)
 
@@ -79,7 +86,7 @@ def _network_from_text(text: str, flag: str) -> IPv4Network | IPv6Network:
     try:
         network = ip_network(cidr)
     except ValueError as error:
-        alternative = ", or unix" if flag == "--trusted-hop" else ""
+        alternative = "" if flag == "--balancer" else ", or unix"
         raise ConfigurationError(f"{flag} {text}: {error}; write a CIDR such as 10.1.0.0/16{alternative}") from None
     if network.prefixlen == 0:
         raise ConfigurationError(f"{flag} {text} trusts everybody: name the addresses of the proxies")

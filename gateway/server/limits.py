@@ -32,8 +32,8 @@ TLS_LOOK_SECONDS = 1.0
 #: idle connection is kept, and after which any is ended at the next answer; bytes of one request body.
 MAX_CONNECTIONS = 10_000
 MAX_ADDRESS_CONNECTIONS = 2_000
-IDLE_SECONDS = 75.0
-MAX_AGE_SECONDS = 3600.0
+IDLE_SECONDS = 75
+MAX_AGE_SECONDS = 3600
 MAX_BODY_BYTES = 16 * 1024**3
 #: Of the descriptors that the process may have, this share is for clients: the others are for upstreams and files.
 CLIENT_DESCRIPTOR_SHARE = 0.45

@@ -15,7 +15,7 @@ from gateway.server.bounds import Bounds
 from gateway.server.server import GatewayServer
 from tests.gateway.server.world import Client, Recorder, asked, caller, eventually, everything, serving
 
-#: Of the machine: other tests run beside this one, unless it is made with `make crowd`.
+#: Of the machine: other tests run beside this one, unless it is made with `make soak`.
 _NOISE_SECONDS = 0.0005 if "PEERGATE_CROWD" in os.environ else 0.01
 HALF_HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nX-Half: "
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
