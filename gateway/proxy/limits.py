@@ -1,0 +1,26 @@
+"""How much of an upstream's time and of our memory one exchange may take. Each limit is a number with its unit."""
+
+#: Seconds for a TCP connection and its TLS handshake to an upstream; waiting for a free one of the pool counts.
+CONNECT_SECONDS = 5.0
+#: Seconds without a byte of an answer, its head included, after the request is out. nginx has 60, too.
+READ_SECONDS = 60.0
+#: Connections to one endpoint; beyond it, a request waits for one within CONNECT_SECONDS.
+MAX_ENDPOINT_CONNECTIONS = 1024
+#: Seconds for which an idle connection to an upstream is kept. Most servers close theirs after 5 to 75.
+IDLE_SECONDS = 4.0
+#: Bytes of an answer that are read ahead of a client that does not take them; twice that is held at most.
+READ_AHEAD_BYTES = 64 * 1024
+#: Bytes of the status line and of one header of an answer.
+MAX_HEADER_BYTES = 32 * 1024
+#: Headers of an answer.
+MAX_HEADERS = 500
+#: Bytes of one WebSocket message; uvicorn has the same limit for what clients send.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+#: Seconds for which an endpoint is asked last after it could not be connected to.
+REST_SECONDS = 10.0
+#: Seconds between two looks at the certificate files for upstreams.
+TLS_LOOK_SECONDS = 10.0
+#: Certificates whose form for a header is remembered.
+MAX_REMEMBERED_CERTIFICATES = 4096
+#: Characters of an error that the log shows.
+MAX_SHOWN_CHARS = 500
