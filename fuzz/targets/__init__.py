@@ -8,6 +8,7 @@ TARGETS: dict[str, Target] = {
     for found in (
         certificate.CERTIFICATE,
         certificate.CRL,
+        certificate.BUNDLE,
         certificate.NAME,
         xfcc.TARGET,
         policy.TARGET,

@@ -1,14 +1,18 @@
 """Certificates, CRLs and names: X.509 as a peer, or a file, may have it."""
 
+import json
+from base64 import b64encode
+
 from cryptography import x509
 
 from fuzz.target import Target, require
 from fuzz.world import NOW, SEEDS, der, policy
 from policies.peer.certificate import certificate_from_der
 from policies.peer.crl import crl_from_bytes
-from policies.peer.errors import CertificateError, CrlError, DistinguishedNameError
+from policies.peer.errors import CertificateError, CrlError, DistinguishedNameError, SpiffeBundleError
 from policies.peer.name import DistinguishedName
 from policies.peer.presented import presented_from_certificate
+from policies.peer.spiffe_bundle import bundle_from_bytes
 
 _NAMES = ("billing", "many", "issuing", "root")
 _SIGNED = {x509.load_der_x509_certificate(der(name)).tbs_certificate_bytes for name in _NAMES}
@@ -41,6 +45,14 @@ def _check_crl(data: bytes) -> None:
     require(DistinguishedName.parse(crl.issuer.text) == crl.issuer, "a name is what its text says")
 
 
+def _check_bundle(data: bytes) -> None:
+    try:
+        bundle = bundle_from_bytes(data)
+    except SpiffeBundleError:
+        return
+    require(all(authority.is_ca for authority in bundle.authorities), "only a CA vouches for others")
+
+
 def _check_name(data: bytes) -> None:
     try:
         name = DistinguishedName.parse(data.decode("utf-8", "surrogateescape"))
@@ -58,6 +70,28 @@ CERTIFICATE = Target(
 )
 CRL = Target(
     "crl", "crl_from_bytes is total", ((SEEDS / "root.crl").read_bytes(), der("root")), _check_crl, (*_DER, b"-----")
+)
+_X5C = b64encode(der("root")).decode()
+BUNDLE = Target(
+    "bundle",
+    "bundle_from_bytes is total, and its authorities are CAs",
+    (json.dumps({"keys": [{"kty": "EC", "use": "x509-svid", "x5c": [_X5C]}], "spiffe_sequence": 1}).encode(),),
+    _check_bundle,
+    (
+        b'"x509-svid"',
+        b'"x5c"',
+        b'"keys"',
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b"null",
+        b"1e999",
+        b"NaN",
+        b"\\ud800",
+        b"==",
+        b"\xff",
+    ),
 )
 NAME = Target(
     "name",

@@ -64,6 +64,7 @@ class TrustDocument:
     name: Scalar
     at: Position
     anchors: Texts = ()
+    spiffe_bundle: Scalar | None = None
     intermediates: Texts = ()
     spiffe_trust_domain: Scalar | None = None
     crls: "tuple[Scalar | UrlDocument, ...]" = ()

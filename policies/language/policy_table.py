@@ -49,7 +49,11 @@ TRUST_ENTRY: Fields[TrustDocument] = Fields(
             "anchors",
             OneOrMany(Text("the path of a PEM file", "pki/mesh-root.pem")),
             "PEM files with the CA certificates that are trusted, relative to the policy; also intermediate CAs.",
-            required=True,
+        ),
+        Field(
+            "spiffe_bundle",
+            Text("the path of a SPIFFE bundle", "pki/partner.jwks"),
+            "Instead of anchors: a file with the SPIFFE bundle (a JWK Set) of the entry's `spiffe_trust_domain`.",
         ),
         Field(
             "intermediates",
@@ -91,11 +95,12 @@ TRUST_ENTRY: Fields[TrustDocument] = Fields(
         "ca": "write `anchors: […]`",
         "roots": "write `anchors: […]`",
         "root": "write `anchors: […]`",
-        "bundle": "write `anchors: […]`",
+        "bundle": "write `anchors: […]` for PEM files, `spiffe_bundle: …` for a JWK Set",
         "trust_domain": "write `spiffe_trust_domain`",
         "crl": "write `crls: […]`",
         "ocsp": "revocation is judged by `crls`",
     },
+    one_of=("anchors", "spiffe_bundle"),
 )
 
 

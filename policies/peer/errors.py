@@ -5,7 +5,8 @@ PeerError
 ├── DistinguishedNameError  not an RFC 4514 string, or a name that cannot be read
 ├── CertificateError        not one readable X.509 certificate within the limits
 ├── XfccError               not a readable x-forwarded-client-cert value
-└── CrlError                not a readable CRL, or one of a kind that is refused by name
+├── CrlError                not a readable CRL, or one of a kind that is refused by name
+└── SpiffeBundleError       not a SPIFFE bundle that X.509-SVIDs can be verified with
 
 All of them mean *malformed input*. A certificate that is readable but refused is a value (`Standing`), not an error.
 `der.DerError` stays inside the modules that read DER.
@@ -34,3 +35,7 @@ class XfccError(PeerError):
 
 class CrlError(PeerError):
     """Not a readable CRL (RFC 5280 §5), or of a kind that peergate refuses by name."""
+
+
+class SpiffeBundleError(PeerError):
+    """Not a SPIFFE bundle (SPIFFE Trust Domain and Bundle §4), or one without X.509 authorities."""

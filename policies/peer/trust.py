@@ -46,7 +46,8 @@ class TrustEntry:
     """One `trust` entry of a policy: who may vouch for a caller.
 
     `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
-    ends. `min_rsa_bits`: of the leaf and of every CA above it.
+    ends. `min_rsa_bits`: of the leaf and of every CA above it. `bundle_sequence`: of the SPIFFE bundle that the anchors
+    come from, if it has one.
     """
 
     name: str
@@ -58,6 +59,7 @@ class TrustEntry:
     max_lifetime: float | None = None
     clock_skew: float = 0.0
     min_rsa_bits: int = MIN_RSA_BITS
+    bundle_sequence: int | None = None
 
     @property
     def authorities(self) -> tuple[Certificate, ...]:
@@ -154,6 +156,13 @@ class TrustStore:
             return frozenset()
         own = {(ca.subject, ca.spki_sha256) for ca in entry.authorities}
         return (previous.lists.keys - self.lists.keys) & own
+
+    def newer_bundle(self, entry: TrustEntry) -> int | None:
+        """The sequence number that the bundle of the same trust domain has here, if that of `entry` is lower."""
+        known = (one.bundle_sequence for one in self.entries if one.spiffe_trust_domain == entry.spiffe_trust_domain)
+        newest = next((sequence for sequence in known if sequence is not None), None)
+        older = newest is not None and entry.bundle_sequence is not None and entry.bundle_sequence < newest
+        return newest if older else None
 
     def _remembered(self, previous: "TrustStore | None") -> dict[CrlKey, Crl]:
         """The newest CRL that was ever seen of each CA, without what it lists."""

@@ -17,6 +17,7 @@ from peergate.demo.client import Credentials
 from pki.authority import Authority
 from tests.decisions.corpus import CorpusFile
 from tests.support.odd_certificates import Identity, identity_from_issued, reissued
+from tests.support.spiffe_bundles import bundle, entry_of
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FACT = re.compile(r"<<(spki|sha256|serial) ([\w-]+)>>")
@@ -67,6 +68,7 @@ def world_from_file(file: CorpusFile, folder: Path) -> World:
     pki.mkdir(parents=True)
     for name, authority in authorities.items():
         (pki / f"{name}.pem").write_bytes(authority.pem)
+        (pki / f"{name}.jwks").write_bytes(bundle(entry_of(authority)))
     for name, entry in file.crls.items():
         (pki / f"{name}.crl").write_bytes(_crl(entry, authorities, identities, now))
     for name, text in file.policy.items():

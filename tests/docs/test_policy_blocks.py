@@ -19,6 +19,7 @@ from policies.language.rule_table import RULE
 from policies.language.selector_table import SELECTOR
 from policies.language.table import Fields
 from policies.reason import Reason
+from tests.support.spiffe_bundles import bundle, entry_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 TEXT = PAGE.read_text()
@@ -38,6 +39,7 @@ class Files:
             "pki/mesh-root.pem": Authority.root("mesh root", now=NOW).pem,
             "pki/partner-root.pem": Authority.root("partner root", now=NOW).pem,
             "pki/workshop-root.pem": workshop.pem,
+            "pki/supplier.jwks": bundle(entry_of(Authority.root("supplier root", now=NOW))),
             "pki/workshop-issuing.pem": workshop.intermediate("workshop issuing").pem,
             "pki/workshop.crl": workshop.crl(),
         }

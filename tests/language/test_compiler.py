@@ -8,6 +8,7 @@ from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from policies.language.load import load_policy
 from tests.engine.callers import NoFiles, loaded
+from tests.support.spiffe_bundles import bundle, entry_of
 
 FILES = {"root.pem": Authority.root("mesh").pem, "other.pem": Authority.root("other").pem}
 ONE = "trust: {mesh: {anchors: [root.pem], spiffe_trust_domain: td}}\n"
@@ -305,6 +306,7 @@ TRUST_FILES = {
     "issuing.pem": ISSUING.pem,
     "leaf.pem": LEAF.pem,
     "junk.pem": b"junk",
+    "td.jwks": bundle(entry_of(MESH), sequence=7),
     "m.crl": MESH.crl([LEAF.certificate]),
     "foreign.crl": Authority.root("m").crl(),
     "issuing.crl": ISSUING.crl(),
@@ -328,6 +330,14 @@ TRUST_FILES = {
         ("anchors: [root.pem], min_rsa_bits: 8193", ["value_invalid"]),
         ("anchors: [root.pem], min_rsa_bits: 0x1000", ["value_invalid"]),
         ("anchors: [root.pem], min_rsa_bits: '\uff12048'", ["value_invalid"]),
+        ("spiffe_bundle: td.jwks, spiffe_trust_domain: td", []),
+        ("spiffe_bundle: td.jwks, spiffe_trust_domain: td, intermediates: [issuing.pem], crls: [m.crl]", []),
+        ("spiffe_bundle: td.jwks", ["key_missing"]),
+        ("spiffe_bundle: td.jwks, anchors: [root.pem], spiffe_trust_domain: td", ["keys_conflict"]),
+        ("spiffe_trust_domain: td", ["key_missing"]),
+        ("spiffe_bundle: root.pem, spiffe_trust_domain: td", ["certificate_invalid"]),
+        ("spiffe_bundle: missing.jwks, spiffe_trust_domain: td", ["file_unreadable"]),
+        ("anchors: [td.jwks]", ["certificate_invalid"]),
         ("anchors: [missing.pem]", ["file_unreadable"]),
         ("anchors: [junk.pem]", ["certificate_invalid"]),
         ("anchors: [leaf.pem]", ["certificate_invalid"]),
@@ -344,6 +354,21 @@ TRUST_FILES = {
 )
 def test_trust_files_are_read_and_verified_at_load(entry: str, codes: list[str]) -> None:
     assert problems(trust(entry), TRUST_FILES) == codes
+
+
+def _with_bundle(sequence: int | None, previous: PolicySet | None = None) -> tuple[PolicySet | None, list[str]]:
+    text = f"version: 1\n{trust('spiffe_bundle: td.jwks, spiffe_trust_domain: td')}".encode()
+    files = {"td.jwks": bundle(entry_of(MESH), sequence=sequence)}
+    found = load_policy({"p.yaml": text}, NoFiles(files), previous)
+    return found.policy, [problem.code for problem in found.problems]
+
+
+def test_a_bundle_with_a_lower_sequence_than_the_last_good_one_is_a_problem() -> None:
+    first, _ = _with_bundle(7)
+    assert first is not None
+    assert _with_bundle(6, first) == (None, ["bundle_older"])
+    for sequence in (7, 8, None):
+        assert _with_bundle(sequence, first)[1] == []
 
 
 def test_one_trust_domain_belongs_to_one_entry() -> None:

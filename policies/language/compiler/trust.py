@@ -13,9 +13,10 @@ from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
-from policies.peer.errors import CrlError, PeerError
+from policies.peer.errors import CrlError, PeerError, SpiffeBundleError
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
 from policies.peer.spiffe import TrustDomain
+from policies.peer.spiffe_bundle import SpiffeBundle, bundle_from_bytes
 from policies.peer.trust import Revocation, TrustEntry, TrustStore
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ def trust_store(
     if previous is not None:
         reader.check_not_older(store, previous)
         for document, entry in zip(documents, entries, strict=True):
+            reader.check_bundle_not_older(document, entry, previous)
             reader.check_not_gone(document, store.crls_gone(previous, entry))
     return store, domains
 
@@ -63,7 +65,8 @@ class _Reader:
 
     def entry(self, document: TrustDocument) -> TrustEntry:
         """One entry, without what could not be read."""
-        anchors = self._certificates(document.anchors)
+        bundle = self._bundle(document)
+        anchors = self._certificates(document.anchors) if bundle is None else bundle.authorities
         intermediates = self._certificates(document.intermediates)
         crls = tuple(self._crls(document, (*anchors, *intermediates)))
         revocation = self._revocation(document)
@@ -81,7 +84,15 @@ class _Reader:
             self._read(document.max_lifetime, seconds_from_span),
             self._read(document.clock_skew, skew_from_span) or 0.0,
             self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
+            None if bundle is None else bundle.sequence,
         )
+
+    def check_bundle_not_older(self, document: TrustDocument, entry: TrustEntry, previous: TrustStore) -> None:
+        """Report a bundle that would take back what the trust domain has said since."""
+        newer = previous.newer_bundle(entry)
+        if newer is not None and document.spiffe_bundle is not None:
+            message = f"the bundle has the sequence number {entry.bundle_sequence}, the one loaded before had {newer}"
+            self.findings.add(document.spiffe_bundle, Code.BUNDLE_OLDER, message, "put the newest bundle there")
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
         """Report CRLs that would take back what a CA has said since."""
@@ -95,6 +106,22 @@ class _Reader:
             message = f"the CRL of {quoted(key[0].text)} that was loaded before is not among `crls` any more"
             hint = "put it back; to go on without it, take the CA out, or restart"
             self.findings.add(document.crls[0].at, Code.CRL_MISSING, message, hint)
+
+    def _bundle(self, document: TrustDocument) -> SpiffeBundle | None:
+        path = document.spiffe_bundle
+        if path is None:
+            return None
+        if document.spiffe_trust_domain is None:
+            message = "a SPIFFE bundle speaks for one trust domain, and does not say for which"
+            self.findings.add(path, Code.KEY_MISSING, message, "add `spiffe_trust_domain` to the entry")
+        content = self._file(path, path.text)
+        if content is None:
+            return None
+        try:
+            return bundle_from_bytes(content)
+        except SpiffeBundleError as error:
+            self.findings.add(path, Code.CERTIFICATE_INVALID, f"{quoted(path.text)}: {error}")
+            return None
 
     def _certificates(self, paths: Texts) -> tuple[Certificate, ...]:
         found: list[Certificate] = []
