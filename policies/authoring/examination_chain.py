@@ -14,6 +14,7 @@ from policies.peer.certificate import Certificate
 from policies.peer.chain import Authorities, Path, PathSearch, authority_problem
 from policies.peer.limits import MAX_CHAIN_DEPTH
 from policies.peer.standing import within
+from policies.peer.svid import svid_paths
 from policies.peer.trust import TrustEntry
 from policies.reason import Reason
 
@@ -40,13 +41,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search for chains came to. `presented`: what came with the leaf. `problem`: why `paths` is empty."""
+    """What a search for chains came to. `presented`: what came with the leaf. `problem`: why `paths` is empty.
+
+    `unsound`: why none of `paths` is one for SVIDs, if none is, in words.
+    """
 
     entry: TrustEntry
     leaf: Certificate
     presented: Sequence[Certificate]
     paths: tuple[Path, ...]
     problem: str
+    unsound: str
 
     @property
     def known(self) -> Iterable[Certificate]:
@@ -63,7 +68,8 @@ def search_chains(entry: TrustEntry, leaf: Certificate, presented: Sequence[Cert
         entry.min_rsa_bits,
     )
     search.run(leaf)
-    return Search(entry, leaf, presented, tuple(search.paths), search.problem)
+    paths, unsound = svid_paths(tuple(search.paths), entry.spiffe_trust_domain)
+    return Search(entry, leaf, presented, paths, search.problem, unsound)
 
 
 def links_from_certificates(entry: TrustEntry, certificates: Iterable[Certificate]) -> tuple[Link, ...]:

@@ -89,7 +89,7 @@ def _examination(
         key_usage_check(leaf, svid=entry.spiffe_trust_domain is not None),
         chain_check(search, certificates, elsewhere),
         ca_dates_check(entry, path, time),
-        svid_check(leaf, entry, store.entries),
+        svid_check(leaf, entry, store.entries, search.unsound),
         revocation_check(entry, search.paths, path, lists, time),
     )
     if path is None and elsewhere:

@@ -15,12 +15,15 @@ from policies.reason import Reason
 SVID = "SVID rules"
 
 
-def svid_check(leaf: Certificate, entry: TrustEntry, entries: Iterable[TrustEntry]) -> Check:
-    """The rules of `entry`, one of the `entries` of a policy."""
+def svid_check(leaf: Certificate, entry: TrustEntry, entries: Iterable[TrustEntry], unsound: str) -> Check:
+    """The rules of `entry`, one of the `entries` of a policy. `unsound`: why no chain of the leaf is one for SVIDs."""
     domain = entry.spiffe_trust_domain
     problem = svid_problem(leaf, domain)
     if problem:
         return failed(SVID, Reason.SVID_INVALID, problem, _fix(leaf, domain, entries))
+    if unsound:
+        fix = "have that CA issued anew, without a path in its SPIFFE ID or without a SPIFFE ID"
+        return failed(SVID, Reason.SVID_INVALID, unsound, fix)
     if domain is None:
         return passed(SVID, "no SPIFFE ID, and this entry asks for none")
     return passed(SVID, f"{quoted(leaf.extensions.san.uri[0])} is of {quoted(domain.name)}")

@@ -1,10 +1,12 @@
-"""X.509-SVID: what a leaf must be to carry a SPIFFE ID, by the standard's §2, §3.1, §4.3 and §5.2.
+"""X.509-SVID: what a leaf must be to carry a SPIFFE ID, and what a CA must be that carries one, by the standard.
 
-https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md. What it asks of issuers alone (criticality of key
-usage and SAN, serverAuth beside clientAuth) is not held against a caller.
+https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md: §2, §3.1, §4.3 and §5.2 for leaves, §2, §3.2 and §4.3
+for CAs. What it asks of issuers alone (criticality of key usage and SAN, serverAuth beside clientAuth) is not held
+against a caller.
 """
 
 from policies.peer.certificate import Certificate
+from policies.peer.chain import Path
 from policies.peer.errors import SpiffeIdError
 from policies.peer.spiffe import SpiffeId, TrustDomain, claims_spiffe
 
@@ -35,4 +37,35 @@ def svid_problem(leaf: Certificate, trust_domain: TrustDomain | None) -> str:
         return "an X.509-SVID has the key usage digitalSignature"
     if usage & {"keyCertSign", "cRLSign"}:
         return "an X.509-SVID of a caller has neither keyCertSign nor cRLSign"
+    return ""
+
+
+def svid_paths(paths: tuple[Path, ...], trust_domain: TrustDomain | None) -> tuple[tuple[Path, ...], str]:
+    """The paths whose CAs may sign SVIDs; if none may, all of them and the problem of the first, in words.
+
+    `trust_domain` None: an entry without one, of whose CAs nothing is asked.
+    """
+    if trust_domain is None or not paths:
+        return paths, ""
+    problems = [next(filter(None, map(signing_problem, path.certificates[1:])), "") for path in paths]
+    sound = tuple(path for path, problem in zip(paths, problems, strict=True) if not problem)
+    return (sound, "") if sound else (paths, problems[0])
+
+
+def signing_problem(authority: Certificate) -> str:
+    """Why a CA fails the rules for signing certificates, in words; empty if it passes, or claims no SPIFFE ID."""
+    uris = authority.extensions.san.uri
+    if not any(map(claims_spiffe, uris)):
+        return ""
+    called = f"the CA {authority.subject.text!r}"
+    if len(uris) != 1:
+        return f"{called} has {len(uris)} URI SANs, one that is an SVID has exactly one"
+    try:
+        spiffe_id = SpiffeId.parse(uris[0])
+    except SpiffeIdError as error:
+        return f"{called}: {error}"
+    if spiffe_id.path:
+        return f"{called} has the SPIFFE ID {spiffe_id}, but a path is for callers"
+    if authority.key_usage is None:
+        return f"{called} is an SVID without a key usage"
     return ""

@@ -35,7 +35,7 @@ from policies.peer.revocation import Revocation, RevocationLists
 from policies.peer.signature import rsa_shortness
 from policies.peer.spiffe import TrustDomain
 from policies.peer.standing import Candidacy, Standing, Timeline
-from policies.peer.svid import svid_problem
+from policies.peer.svid import svid_paths, svid_problem
 from policies.reason import Reason
 
 __all__ = ["Revocation", "Standing", "TrustEntry", "TrustStore"]
@@ -187,7 +187,7 @@ class TrustStore:
         search = PathSearch(prepared.authorities, others, self._verified, entry.min_rsa_bits)
         if not untrusted:
             search.run(leaf)
-        paths = tuple(search.paths)
+        paths, unsound = svid_paths(tuple(search.paths), entry.spiffe_trust_domain)
         issuers = {path.certificates[1] for path in paths}
         proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
         return Candidacy(
@@ -196,7 +196,7 @@ class TrustStore:
             untrusted=untrusted,
             paths=paths,
             no_path=search.problem,
-            svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain),
+            svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain) or unsound,
             revoked=frozenset(path for path in paths if self._revoked(path.certificates)),
             proofs=proofs if entry.revocation is Revocation.REQUIRE else None,
         )
