@@ -59,6 +59,7 @@ $(READY): pyproject.toml deploy/docker/runtime.lock
 system-deps: ## system packages for the tests (Debian, Ubuntu)
 	@missing=""; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
 	$(or $(PYTHON),python3) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	test -n "$$missing" || exit 0; \
 	command -v apt-get >/dev/null || { echo "please install:$$missing" >&2; exit 1; }; \

@@ -1,1 +1,1 @@
-"""The standalone gateway, middleware and forward-auth: not there yet."""
+"""The gateway: a TLS server, the policy as ASGI middleware, and a reverse proxy; each of use without the others."""

@@ -22,6 +22,7 @@ from peergate.errors import CommandError
 from peergate.exit_code import ExitCode
 from peergate.extauth_cli import extauth_app
 from peergate.formats import Format
+from peergate.gateway_cli import gateway_app
 from peergate.help import help_without_command
 from peergate.policy_cli import policy_app
 from runtime.errors import ConfigurationError
@@ -35,7 +36,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ("policy", "extauth", "doctor", "demo", "version")
+_ORDER = ("policy", "extauth", "gateway", "doctor", "demo", "version")
 
 app = typer.Typer(
     cls=_InOrder,
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.add_typer(policy_app, name="policy")
 app.add_typer(extauth_app, name="extauth")
+app.add_typer(gateway_app, name="gateway")
 app.command()(doctor)
 
 

@@ -1,0 +1,68 @@
+"""What `gateway serve` is told: every mistake before anything listens, in words that say what to write."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.configuration import GatewayConfiguration, GatewaySettings, settings_from_configuration
+from gateway.front import is_balancer
+from runtime.errors import ConfigurationError
+from runtime.hops import TrustedHops
+from runtime.settings import configured
+from tests.gateway.gateway import files_in
+
+
+def settings(folder: Path, **flags: Any) -> GatewaySettings:
+    files_in(folder)
+    given = {
+        "policy": "p",
+        "listen": "127.0.0.1:0",
+        "cert": str(folder / "served.pem"),
+        "key": str(folder / "served.key"),
+        "upstream": ["http://127.0.0.1:1"],
+    } | flags
+    return settings_from_configuration(configured(GatewayConfiguration, given, {}).value)
+
+
+def test_flags_become_settings(tmp_path: Path) -> None:
+    made = settings(tmp_path, tls_min="1.3", max_connections="7", idle_seconds="9", proxy_protocol=["10.0.0.0/8"])
+    assert made.minimum is ssl.TLSVersion.TLSv1_3
+    assert (made.bounds.max_connections, made.bounds.idle_seconds) == (7, 9)
+    assert made.balancers == TrustedHops.of_proxy_protocol(("10.0.0.0/8",))
+    assert [str(upstream) for upstream in made.upstreams] == ["http://127.0.0.1:1"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"upstream": None}, "upstream is missing"),
+        ({"upstream": ["nonsense"]}, "is no upstream"),
+        ({"cert": None}, "cert is missing"),
+        ({"cert": "/nowhere"}, "--cert /nowhere: No such file"),
+        ({"key": "/nowhere"}, "--key /nowhere: No such file"),
+        ({"tls_min": "1.1"}, "'1.1' is none of 1.2, 1.3"),
+        ({"max_connections": "0"}, "is no number from 1"),
+        ({"max_body_bytes": "1e9"}, "is no number from 1"),
+        ({"proxy_protocol": ["0.0.0.0/0"]}, "trusts everybody"),
+        ({"proxy_protocol": ["balancer.example"]}, "write a CIDR such as 10.1.0.0/16, or unix"),
+        ({"upstream_cert": "/nowhere"}, "--upstream-cert and --upstream-key go together"),
+        ({"upstream": ["https://a#spiffe://td/x"]}, "--upstream-ca"),
+    ],
+)
+def test_a_mistake_is_refused_in_words(tmp_path: Path, flags: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, **flags)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_balancer_is_who_is_named_and_nobody_else() -> None:
+    named = TrustedHops.of_proxy_protocol(("10.0.0.0/8", "unix"))
+    assert is_balancer(named, ("10.1.2.3", 1))
+    assert is_balancer(named, ("::ffff:10.1.2.3", 1))
+    assert is_balancer(named, None)
+    assert not is_balancer(named, ("192.0.2.1", 1))
+    assert not is_balancer(TrustedHops.of_proxy_protocol(()), None)
+    assert not is_balancer(TrustedHops.of_proxy_protocol(("10.0.0.0/8",)), None)
