@@ -32,6 +32,7 @@ class UpstreamClient:
 
     def __init__(self, tls: UpstreamTls, *, read_seconds: float = limits.READ_SECONDS) -> None:
         self._tls = tls
+        self.read_seconds = read_seconds
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,

@@ -59,7 +59,7 @@ async def exchange(client: UpstreamClient, upstream: Upstream, outgoing: Outgoin
         async with gone:
             response = await _answer(client, upstream, outgoing, body)
             async with response:
-                await _send_back(response, outgoing, send)
+                await _send_back(response, client.read_seconds, send)
     except TimeoutError:
         if not body.is_gone:
             raise
@@ -108,13 +108,15 @@ async def _answer(
     raise last or UnreachableError("the upstream has no endpoint")
 
 
-async def _send_back(response: aiohttp.ClientResponse, outgoing: Outgoing, send: Any) -> None:
+async def _send_back(response: aiohttp.ClientResponse, read_seconds: float, send: Any) -> None:
     headers = client_headers(response.raw_headers)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     content = response.content
     try:
         while not content.at_eof():
-            chunk = await content.readany()
+            # aiohttp's own deadline ends with the connection, and it forgets to tell the reader of a broken chunk.
+            async with asyncio.timeout(read_seconds):
+                chunk = await content.readany()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     except (aiohttp.ClientError, OSError):
         # The head is out: leaving the answer incomplete is the one way to say so.
