@@ -7,6 +7,7 @@ from typing import Self
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.presented import Scope
 from gateway.middleware.request import received_from_scope
+from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
 from runtime.check import Checks, Verdict
@@ -42,6 +43,11 @@ class Authorizer:
         made = cls(Judge(live, metrics, log, Enforcement.GATEWAY, observe=observe))
         made._ending = (live.stop,) if log is None else (live.stop, log.close)
         return made
+
+    @property
+    def current(self) -> PolicySet | None:
+        """The policy in force."""
+        return self.judge.policy
 
     def close(self) -> None:
         """Watch the policy no more, and write what the decision log still holds."""
