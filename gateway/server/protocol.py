@@ -98,9 +98,20 @@ class GatewayHttp(HttpToolsProtocol):
         self._got_on = self._in_body = True
         self._body_bytes = self._head_bytes = 0
         self._body_pace.restart(self.loop.time())
-        extensions: Extensions = {**self._extensions, TARGET: bytes(self.url)}
+        target = bytes(self.url)
+        extensions: Extensions = {**self._extensions, TARGET: target}
         self.scope["extensions"] = extensions
+        if self.parser.get_method() == b"CONNECT":
+            self._hand_on_connect(target)
+        else:
+            super().on_headers_complete()
+
+    def _hand_on_connect(self, target: bytes) -> None:
+        """Uvicorn cannot read such a target; that it is refused is for the judge to say, and to record."""
+        self.url = b"/"
         super().on_headers_complete()
+        self.scope["raw_path"], self.scope["path"] = target, target.decode("latin-1")
+        self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -175,8 +186,8 @@ class GatewayHttp(HttpToolsProtocol):
         parser = self.parser
         if len(self.headers) > limits.MAX_HEADERS:
             self._refuse(431, f"The request has more than {limits.MAX_HEADERS} headers.")
-        if parser.should_upgrade() and (parser.get_method() == b"CONNECT" or not self._should_upgrade()):
-            self._refuse(400, "This is neither a proxy nor a server for that protocol.")
+        if parser.should_upgrade() and parser.get_method() != b"CONNECT" and not self._should_upgrade():
+            self._refuse(400, "This is no server for that protocol.")
         for name, value in self.headers:
             if name == b"content-length" and len(value) < 20 and int(value) > self.bounds.max_body_bytes:
                 self._refuse(413, "The request body is too large.")

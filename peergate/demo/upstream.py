@@ -141,4 +141,4 @@ def _more(connection: socket.socket) -> bytes:
 def _answer(received: Received) -> bytes:
     body = json.dumps({"line": received.line, "headers": received.headers}).encode() + b"\n"
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    return head.encode() + (b"" if received.method == "HEAD" else body)

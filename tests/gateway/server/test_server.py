@@ -76,7 +76,6 @@ def test_trailers_never_become_headers() -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -88,6 +87,16 @@ def test_what_is_no_plain_request_is_refused_and_never_handed_on(head: bytes) ->
     with serving(app) as server:
         assert caller().answer(server, head).startswith(b"HTTP/1.1 400 ")
     assert app.scopes == []
+
+
+def test_connect_is_handed_on_as_it_is_for_the_judge_to_refuse_and_ends_the_connection() -> None:
+    app = Recorder()
+    sent = b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with serving(app) as server:
+        answer = caller().answer(server, sent)
+    assert b"connection: close" in answer
+    (scope,) = app.scopes
+    assert (scope["method"], scope["raw_path"], scope["extensions"][TARGET]) == ("CONNECT", b"a:443", b"a:443")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
