@@ -32,3 +32,10 @@ class FailOn(StrEnum):
     """What makes `policy replay` answer "no"."""
 
     CHANGED = "changed"
+
+
+class CheckFailOn(StrEnum):
+    """The least severe finding that makes `policy check` answer "no"."""
+
+    WARNING = "warning"
+    NOTE = "note"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from peergate.exit_code import ExitCode
-from peergate.formats import CheckFormat, FailOn, Format, PolicyTestFormat
+from peergate.formats import CheckFailOn, CheckFormat, FailOn, Format, PolicyTestFormat
 from peergate.help import help_without_command
 
 policy_app = typer.Typer(
@@ -22,14 +22,18 @@ Texts = list[str] | None
 def check(
     policy: Policy,
     form: Annotated[CheckFormat, typer.Option("--format", help="How to write the result.")] = CheckFormat.TEXT,
+    fail_on: Annotated[
+        CheckFailOn | None,
+        typer.Option("--fail-on", help="Exit 1 if the linter finds something of this severity or above."),
+    ] = None,
 ) -> ExitCode:
-    """Say everything that is wrong with a policy, as file:line:column: code: message.
+    """Say everything that is wrong with a policy, as file:line:column: code: message, and what its author hardly meant.
 
-    Exit code: 0 if it would be loaded, 1 if it has problems.
+    Exit code: 0 if it would be loaded, 1 if it has problems, or with --fail-on such findings.
     """
     from peergate.commands import check as command  # noqa: PLC0415 - each command loads only what it needs
 
-    return command.check(policy, form)
+    return command.check(policy, form, fail_on)
 
 
 @policy_app.command("test")

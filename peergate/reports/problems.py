@@ -1,4 +1,4 @@
-"""Problems of a policy: as text, JSON, SARIF, and annotations of GitHub Actions."""
+"""Problems of a policy and findings about it: as text, JSON, SARIF, and annotations of GitHub Actions."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from peergate.console import styled
 from peergate.version import version
+from policies.authoring.lint.finding import Finding, LintCode, Severity
 from policies.language.codes import Code
 from policies.language.problem import Problem
 
@@ -17,14 +18,19 @@ _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 #: Annotation values and properties: what GitHub's runner unescapes.
 _GITHUB_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _GITHUB_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+#: What a finding is for GitHub, which has no notes.
+_GITHUB_LEVELS = {Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_COLOURS = {Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
-def problem_text(problem: Problem) -> Text:
-    """`file:line:column: code: message (hint)`, coloured where the console colours."""
+def problem_text(problem: Problem | Finding) -> Text:
+    """`file:line:column: code: message (hint)`, coloured where the console colours; of a finding with its severity."""
     at = problem.at
+    severity = problem.code.severity if isinstance(problem, Finding) else None
     parts: list[str | tuple[str, str]] = [
         (f"{at.file}:{at.line}:{at.column}: ", "bold"),
-        (problem.code, "red"),
+        (f"{severity}: " if severity else "", ""),
+        (problem.code, _COLOURS[severity] if severity else "red"),
         f": {problem.message}",
     ]
     if problem.hint:
@@ -45,13 +51,20 @@ def problem_object(problem: Problem) -> dict[str, object]:
     }
 
 
-def github_from_problems(problems: Iterable[Problem]) -> Iterable[str]:
+def finding_object(finding: Finding) -> dict[str, object]:
+    """One finding for JSON: as a problem, with its severity."""
+    at, code = finding.at, finding.code
+    found = problem_object(Problem(at, code, finding.message, finding.hint))
+    return {"severity": code.severity.value, **found}
+
+
+def github_from_problems(problems: Iterable[Problem | Finding]) -> Iterable[str]:
     """Workflow commands that annotate the lines of a pull request."""
     for problem in problems:
         hint = f" ({problem.hint})" if problem.hint else ""
-        yield github_annotation(
-            "error", problem.at.file, problem.at.line, problem.at.column, problem.code, f"{problem.message}{hint}"
-        )
+        level = _GITHUB_LEVELS[problem.code.severity] if isinstance(problem, Finding) else "error"
+        at = problem.at
+        yield github_annotation(level, at.file, at.line, at.column, problem.code, f"{problem.message}{hint}")
 
 
 def github_annotation(level: str, file: str, line: int, column: int, title: str, message: str) -> str:
@@ -61,7 +74,7 @@ def github_annotation(level: str, file: str, line: int, column: int, title: str,
     return f"::{level} {said}::{message.translate(_GITHUB_MESSAGE)}"
 
 
-def sarif_from_problems(problems: Sequence[Problem]) -> str:
+def sarif_from_problems(problems: Sequence[Problem | Finding]) -> str:
     """A SARIF 2.1.0 log (OASIS) of one run; also with no problem, as uploads close what is no longer found."""
     run = {
         "tool": {
@@ -79,18 +92,18 @@ def sarif_from_problems(problems: Sequence[Problem]) -> str:
 
 
 def _sarif_rule(code: str) -> Mapping[str, object]:
-    meaning = next((known.meaning for known in Code if known == code), code)
+    meaning = next((known.meaning for known in (*Code, *LintCode) if known == code), code)
     return {"id": code, "shortDescription": {"text": meaning}}
 
 
-def _sarif_result(problem: Problem) -> Mapping[str, object]:
+def _sarif_result(problem: Problem | Finding) -> Mapping[str, object]:
     hint = f" ({problem.hint})" if problem.hint else ""
     place: dict[str, object] = {"artifactLocation": {"uri": _uri(problem.at.file)}}
     if problem.at.line:
         place["region"] = {"startLine": problem.at.line, "startColumn": max(problem.at.column, 1)}
     return {
         "ruleId": str(problem.code),
-        "level": "error",
+        "level": problem.code.severity.value if isinstance(problem, Finding) else "error",
         "message": {"text": f"{problem.message}{hint}"},
         "locations": [{"physicalLocation": place}],
     }

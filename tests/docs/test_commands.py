@@ -15,6 +15,7 @@ from policies.authoring.claim import CLAIM_FIELDS
 from policies.authoring.examination import examination_from_presented
 from policies.authoring.examination_entry import ENTRY_CHECKS
 from policies.authoring.examination_leaf import ENTRIES, LEAF_CHECKS
+from policies.authoring.lint.finding import LintCode
 from policies.authoring.replay_request import REQUEST_FIELDS
 from policies.peer.certificate import certificate_from_der
 from policies.peer.crl import crl_from_bytes
@@ -47,6 +48,11 @@ def test_every_command_is_on_the_page() -> None:
 
 def test_every_command_with_a_section_exists() -> None:
     assert set(SECTIONS) <= set(FLAGS)
+
+
+def test_every_finding_stands_in_the_table_with_its_severity() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| (warning|note) \|", SECTIONS["peergate policy check"], re.MULTILINE)
+    assert rows == [(str(code), str(code.severity)) for code in LintCode]
 
 
 @pytest.mark.parametrize("name", sorted(SECTIONS))

@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from pki.authority import Authority
 from tests.peergate.commands import LIBRARY, STARTER, Peergate
 
 BAD = """version: 1
@@ -32,7 +33,8 @@ def test_a_good_policy_is_summed_up(peergate: Peergate) -> None:
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in LIBRARY.iterdir() if path.is_dir()))
 def test_every_ready_policy_is_fine(peergate: Peergate, folder: str) -> None:
-    assert peergate("policy", "check", str(LIBRARY / folder)).code == 0
+    ended = peergate("policy", "check", str(LIBRARY / folder), "--fail-on", "note")
+    assert (ended.code, ended.out.count("\n")) == (0, 1), ended.out
 
 
 def test_every_problem_is_a_line_sorted_by_place(peergate: Peergate, bad: str) -> None:
@@ -68,6 +70,7 @@ def test_json_of_a_good_policy_counts_what_it_holds(peergate: Peergate) -> None:
         "rules": 2,
         "generation": "",
         "problems": [],
+        "findings": [],
     }
 
 
@@ -98,8 +101,65 @@ def test_sarif_names_rule_and_region(peergate: Peergate, bad: str) -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["bad", STARTER])
-def test_sarif_has_the_form_of_version_2_1_0(peergate: Peergate, bad: str, path: str) -> None:
+LEFT_OVER = """version: 1
+trust: {mesh: {anchors: [root.pem]}}
+zones:
+  lab: [10.0.0.0/8]
+identities:
+  billing: {dns: billing.example}
+rules:
+  - {id: all, allow: billing, to: any}
+"""
+
+
+@pytest.fixture
+def left_over(tmp_path: Path) -> str:
+    (tmp_path / "root.pem").write_bytes(Authority.root("root").pem)
+    path = tmp_path / "policy.yaml"
+    path.write_text(LEFT_OVER)
+    return str(path)
+
+
+def test_findings_are_lines_with_their_severity_and_the_policy_is_still_good(
+    peergate: Peergate, left_over: str
+) -> None:
+    ended = peergate("policy", "check", left_over)
+    lines = ended.out.splitlines()
+    assert ended.code == 0
+    assert lines[0] == f"{left_over}:4:3: note: zone_unused: no rule mentions the zone `lab` (use it, or take it out)"
+    assert lines[1].startswith(f"{left_over}:8:10: warning: to_any: `all` allows every method of every path on every")
+    assert lines[2].startswith(f"{left_over}: would be loaded, with 1 warning and 1 note. 1 identity, 0 routes, 1 rule")
+
+
+def test_fail_on_makes_findings_the_answer_no(peergate: Peergate, left_over: str) -> None:
+    path = Path(left_over)
+    assert peergate("policy", "check", left_over, "--fail-on", "warning").code == 1
+    path.write_text(LEFT_OVER.replace("to: any", "to: {paths: [/a]}"))
+    assert peergate("policy", "check", left_over, "--fail-on", "warning").code == 0
+    assert peergate("policy", "check", left_over, "--fail-on", "note").code == 1
+
+
+def test_findings_are_in_every_format(peergate: Peergate, left_over: str) -> None:
+    answer = json.loads(peergate("policy", "check", left_over, "--format", "json").out)
+    assert answer["ok"] is True
+    assert answer["problems"] == []
+    assert [(item["severity"], item["code"]) for item in answer["findings"]] == [
+        ("note", "zone_unused"),
+        ("warning", "to_any"),
+    ]
+    annotated = peergate("policy", "check", left_over, "--format", "github").out.splitlines()
+    assert annotated[0].startswith("::notice file=")
+    assert annotated[1].startswith("::warning file=")
+    (run,) = json.loads(peergate("policy", "check", left_over, "--format", "sarif").out)["runs"]
+    assert [result["level"] for result in run["results"]] == ["note", "warning"]
+    assert [rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]] == [
+        "An allow rule reaches every route of every host.",
+        "No rule mentions the zone.",
+    ]
+
+
+@pytest.mark.parametrize("path", ["bad", STARTER, "left over"])
+def test_sarif_has_the_form_of_version_2_1_0(peergate: Peergate, bad: str, left_over: str, path: str) -> None:
     """The parts of the OASIS schema that we write, as uploads check them."""
     text = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
     region = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}}
@@ -128,7 +188,7 @@ def test_sarif_has_the_form_of_version_2_1_0(peergate: Peergate, bad: str, path:
         "required": ["version", "runs"],
         "properties": {"version": {"const": "2.1.0"}, "runs": {"type": "array", "items": run}},
     }
-    out = peergate("policy", "check", bad if path == "bad" else path, "--format", "sarif").out
+    out = peergate("policy", "check", {"bad": bad, "left over": left_over}.get(path, path), "--format", "sarif").out
     jsonschema.validate(json.loads(out), schema)
 
 

@@ -1,0 +1,60 @@
+"""What the linter can find: one closed list of stable words, each with how much it matters."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from policies.language.problem import Position
+
+
+class Severity(StrEnum):
+    """WARNING: most likely a mistake. NOTE: worth a look in a review."""
+
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class LintCode(StrEnum):
+    """A stable word for one kind of finding; never renamed, and never means something else later."""
+
+    severity: Severity
+    meaning: str
+
+    def __new__(cls, word: str, severity: Severity, meaning: str) -> "LintCode":
+        """Pair the word with its severity and meaning; the member is the word."""
+        code = str.__new__(cls, word)
+        code._value_ = word
+        code.severity = severity
+        code.meaning = meaning
+        return code
+
+    RULE_UNREACHABLE = "rule_unreachable", Severity.WARNING, "No request can ever match the rule."
+    RULE_DENIED = "rule_denied", Severity.WARNING, "A deny rule hits every request that this allow rule matches."
+    RULE_REDUNDANT = "rule_redundant", Severity.WARNING, "Another rule of the same effect says all of it already."
+    RULE_DUPLICATE = "rule_duplicate", Severity.WARNING, "Another rule matches exactly the same requests."
+    LINT_INCOMPLETE = "lint_incomplete", Severity.NOTE, "Too many rules overlap to compare every pair."
+    IDENTITY_UNUSED = "identity_unused", Severity.WARNING, "No rule and no other identity mentions the identity."
+    ROUTE_UNUSED = "route_unused", Severity.WARNING, "No rule mentions the route."
+    ZONE_UNUSED = "zone_unused", Severity.NOTE, "No rule mentions the zone."
+    TRUST_UNUSED = "trust_unused", Severity.WARNING, "No identity needs the trust entry."
+    TO_ANY = "to_any", Severity.WARNING, "An allow rule reaches every route of every host."
+    AUTHENTICATED_WRITES = (
+        "authenticated_writes",
+        Severity.WARNING,
+        "Every caller with a certificate may call a method that changes something.",
+    )
+    PATH_WIDE = "path_wide", Severity.NOTE, "An allow rule reaches every path of a host that has narrower routes."
+    WINDOW_PAST = "window_past", Severity.WARNING, "The time window of the rule is over."
+    ANCHOR_EXPIRING = "anchor_expiring", Severity.WARNING, "A CA of a trust entry has expired or soon will."
+    CRL_EXPIRING = "crl_expiring", Severity.WARNING, "A CRL is past its nextUpdate or soon will be."
+    SUPPRESSION_UNUSED = "suppression_unused", Severity.WARNING, "A suppression that suppresses nothing."
+    SUPPRESSION_WITHOUT_REASON = "suppression_without_reason", Severity.WARNING, "A suppression that gives no reason."
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One finding: where, what, and what to do about it."""
+
+    at: Position
+    code: LintCode
+    message: str
+    hint: str = ""

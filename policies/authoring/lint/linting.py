@@ -1,0 +1,27 @@
+"""Every finding about a policy that was loaded."""
+
+from collections.abc import Mapping
+
+from policies.authoring.lint.breadth import breadth_findings
+from policies.authoring.lint.expiry import expiry_findings
+from policies.authoring.lint.finding import Finding
+from policies.authoring.lint.places import places_from_files
+from policies.authoring.lint.redundancy import redundancy_findings
+from policies.authoring.lint.suppression import unsuppressed
+from policies.authoring.lint.unused import unused_findings
+from policies.engine.policy_set import PolicySet
+
+
+def findings_from_policy(policy: PolicySet, files: Mapping[str, bytes], now: float) -> tuple[Finding, ...]:
+    """The findings that are not suppressed, sorted by place. `files`: those that `policy` was loaded from.
+
+    `now`: seconds since the epoch, for what ends.
+    """
+    places = places_from_files(files)
+    found = (
+        *redundancy_findings(policy, places),
+        *unused_findings(places),
+        *breadth_findings(policy, places),
+        *expiry_findings(policy, places, now),
+    )
+    return unsuppressed(found, files)
