@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from policies.engine.policy_set import PolicySet
 from policies.language.load import Loaded, load_policy
+from policies.peer.crl_source import CrlSource
 from policies.peer.pem import der_from_pem
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -38,6 +39,10 @@ class SeedFiles:
 
     def folder(self, path: str) -> tuple[str, ...] | None:
         """There are no folders."""
+        return None
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """Nothing is fetched."""
         return None
 
     def timezone(self, name: str) -> tzinfo:

@@ -1,8 +1,9 @@
 """What keeps a peergate process from starting, and what is wrong with a question that it is asked.
 
 ServiceError
-└── ConfigurationError   flags, variables, the configuration file or the place they name are refused: exit 78
-    └── ListenError      the address that a listener was told to use cannot be had
+├── ConfigurationError   flags, variables, the configuration file or the place they name are refused: exit 78
+│   └── ListenError      the address that a listener was told to use cannot be had
+└── DownloadError        a CRL could not be fetched; the last good one is kept
 
 QuestionError
 ├── MalformedQuestionError   not a readable description of one HTTP request: it is denied as `request_malformed`
@@ -34,3 +35,7 @@ class MalformedQuestionError(QuestionError):
 
 class UntrustedHopError(QuestionError):
     """Everything in the question is hearsay, as its sender is no trusted hop."""
+
+
+class DownloadError(ServiceError):
+    """A URL gave nothing that could be used; the message says why, without the URL."""

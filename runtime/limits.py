@@ -96,3 +96,17 @@ EXPIRY_STOP_SECONDS = 1.0
 
 #: Bytes of one of the certificate files of a listener.
 MAX_TLS_FILE_BYTES = 1024 * 1024
+
+#: URLs that CRLs are fetched from, each by a thread of its own; what a policy names beyond is never fetched.
+MAX_FETCHED_CRLS = 64
+#: Seconds that one fetch takes at most, from the first byte sent to the last received.
+FETCH_SECONDS = 10.0
+#: Bytes of a fetched CRL, about 400 000 entries: who answers an http URL is not known until the signature is verified.
+MAX_FETCHED_CRL_BYTES = 16 * 1024 * 1024
+#: Addresses of one host that are tried.
+MAX_TRIED_ADDRESSES = 4
+#: Seconds between two fetches of a CRL: half of what is left until nextUpdate, within these bounds.
+MIN_REFRESH_SECONDS = 10.0
+MAX_REFRESH_SECONDS = 300.0
+#: Seconds before a fetch that failed is tried again: doubled each time, up to the longest refresh.
+RETRY_SECONDS = 1.0

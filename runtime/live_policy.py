@@ -141,6 +141,8 @@ class LivePolicy:
         if not reading.is_current():
             return False
         reading.forget_contents()
+        if loaded.policy is not None:
+            self._source.crls.keep(reading.crl_sources)
         self._reading, self._signature, self._folders = reading, signature, reading.watched_folders()
         self._put_in_force(loaded)
         return True

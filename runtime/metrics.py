@@ -25,6 +25,16 @@ class LossCause(StrEnum):
     CLOSED = "closed"
 
 
+class FetchResult(StrEnum):
+    """What became of one attempt to fetch a CRL."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    REFUSED = "refused"
+    OLDER = "older"
+
+
 class Metrics:
     """The counters of one process, in a registry of its own."""
 
@@ -62,6 +72,13 @@ class Metrics:
             registry=self.registry,
         )
         self.records_lost: Mapping[LossCause, Counter] = {cause: lost.labels(cause.value) for cause in LossCause}
+        fetches = Counter(
+            "peergate_crl_fetches",
+            "Attempts to fetch a CRL from its URL, by result.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.crl_fetches: Mapping[FetchResult, Counter] = {item: fetches.labels(item.value) for item in FetchResult}
 
     def decision_counters(self, enforcement: str) -> Mapping[Reason, Counter]:
         """The counter of each reason; the reason tells the effect."""

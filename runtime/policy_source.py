@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.language.codes import Code
 from policies.language.problem import Position, Problem
+from policies.peer.crl_source import CrlSource
 from policies.peer.limits import MAX_CRL_BYTES
+from runtime.fetched_crls import NOTHING_FETCHED, FetchedCrls
 from runtime.files import list_plain_files, read_regular_file
 from runtime.limits import MAX_FOLDER_FILES, MAX_POLICY_FILE_BYTES, MAX_POLICY_FILES, MAX_WATCHED_FOLDERS
 
@@ -37,10 +39,11 @@ class PolicySource:
     """A policy by the path that the user gave. Nothing is read until `reading()`."""
 
     path: str
+    crls: FetchedCrls = NOTHING_FETCHED
 
     def reading(self) -> "PolicyReading":
         """Read the policy files now."""
-        return PolicyReading(self.path)
+        return PolicyReading(self.path, self.crls)
 
     def test_files(self) -> Mapping[str, bytes]:
         """The policy tests: `*.test.yaml` of the folder, or the one beside the file. Raises OSError."""
@@ -62,8 +65,11 @@ class PolicyReading:
     INVARIANT: within one reading a path has one content, however often it is named (law 5).
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, crls: FetchedCrls = NOTHING_FETCHED) -> None:
         self.path = path
+        self._crls = crls
+        self._fetched: dict[CrlSource, bytes | None] = {}
+        self._crl_contents: dict[CrlSource, bytes | None] = {}
         self._found: dict[_Place, _Found] = {}
         self._contents: dict[str, bytes | OSError] = {}
         self._listings: dict[str, tuple[str, ...] | None] = {}
@@ -98,9 +104,22 @@ class PolicyReading:
             self._listings[place] = self._listing(place)
         return self._listings[place]
 
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """The last good CRL of a URL that the policy names; None where nothing was fetched."""
+        if source not in self._crl_contents:
+            self._crl_contents[source] = content = self._crls.latest(source)
+            self._fetched[source] = _digest(content)
+        return self._crl_contents[source]
+
+    @property
+    def crl_sources(self) -> tuple[CrlSource, ...]:
+        """The URLs that the policy named when it was loaded from this reading."""
+        return tuple(self._fetched)
+
     def forget_contents(self) -> None:
         """Let go of what was read; what is needed to see a change stays. For a reading that was loaded."""
         self._contents.clear()
+        self._crl_contents.clear()
 
     def timezone(self, name: str) -> tzinfo:
         """An IANA time zone. Raises KeyError if the system's data has none of that name."""
@@ -112,11 +131,13 @@ class PolicyReading:
     def is_current(self) -> bool:
         """Whether all that was found would be found again now, byte for byte."""
         same_files = _policy_names(self.path) == self._policy_names
-        return same_files and all(_find(*place) == was for place, was in self._found.items())
+        same_crls = self._fetched_now() == tuple(self._fetched.values())
+        return same_files and same_crls and all(_find(*place) == was for place, was in self._found.items())
 
     def signature(self) -> tuple[object, ...]:
         """What `stat` says of everything that was found: cheap, and different after every change."""
-        return _policy_names(self.path), *(_stat(*place, was) for place, was in self._found.items())
+        stats = (_stat(*place, was) for place, was in self._found.items())
+        return _policy_names(self.path), self._fetched_now(), *stats
 
     def watched_folders(self) -> tuple[str, ...]:
         """The existing folders whose events tell of a change: of each file, and of what a symbolic link leads to."""
@@ -125,6 +146,9 @@ class PolicyReading:
             here = place if isinstance(was, tuple) else dirname(place) or "."
             folders.update(dict.fromkeys(folder for folder in (here, _behind(place)) if isdir(folder)))
         return tuple(folders)[:MAX_WATCHED_FOLDERS]
+
+    def _fetched_now(self) -> tuple[bytes | None, ...]:
+        return tuple(_digest(self._crls.latest(source)) for source in self._fetched)
 
     def _content(self, place: str, limit: int) -> bytes:
         """What is at `place`, or was when it was first read. Raises OSError, the same each time."""
@@ -191,6 +215,10 @@ class PolicyReading:
 
     def _problem(self, path: str, code: str, message: str, hint: str = "") -> None:
         self._problems.append(Problem(Position(_shown(path), 0, 0), code, message, hint))
+
+
+def _digest(content: bytes | None) -> bytes | None:
+    return None if content is None else hashlib.sha256(content).digest()
 
 
 def _policy_names(path: str) -> tuple[str, ...] | int | None:

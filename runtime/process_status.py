@@ -27,7 +27,10 @@ class FrontReport:
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """One serving process. Ready: its listeners are open, a complete generation is in force, and it is not draining."""
+    """One serving process. Ready: its listeners are open, a complete generation is in force, and it is not draining.
+
+    `crl_notices`: what is wrong with CRLs that it fetches, in words.
+    """
 
     pid: int
     policy: PolicyStatus
@@ -36,6 +39,7 @@ class ProcessStatus:
     draining: bool = False
     queued_records: int = 0
     expiry: ExpiryReport = NOTHING_ENDS
+    crl_notices: tuple[str, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -105,7 +109,7 @@ class ServiceStatus:
         }
 
     def _notices(self, process: ProcessStatus) -> list[str]:
-        notices = list(process.front.notices)
+        notices = [*process.front.notices, *process.crl_notices]
         if self.observe:
             notices.insert(0, "--observe: every request is permitted, whatever is decided")
         if process.policy.unsettled:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from policies.engine.record import Enforcement
 from runtime.configuration import ServeConfiguration
+from runtime.crl_fetch import CrlFetches
 from runtime.decision_log import DecisionLog, decision_log_from_text
 from runtime.ending import hard_end_after
 from runtime.expiry import ExpiryCalendar
@@ -78,7 +79,8 @@ class ServingProcess:
         """Open the decision log and build the adapter; nothing listens yet. Raises ConfigurationError."""
         self._configuration = configuration
         self.metrics = Metrics()
-        self.live = LivePolicy(PolicySource(configuration.policy), self.metrics)
+        self._crls = CrlFetches(self.metrics)
+        self.live = LivePolicy(PolicySource(configuration.policy, self._crls), self.metrics)
         self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)
         self._front = factory(Serving(self.live, self.metrics, self._log, configuration.observe, share_port))
         self._calendar = ExpiryCalendar()
@@ -106,11 +108,13 @@ class ServingProcess:
             draining=self._draining,
             queued_records=0 if self._log is None else self._log.queued,
             expiry=self._calendar.report(time()),
+            crl_notices=self._crls.notices(),
         )
 
     def reload(self) -> None:
-        """SIGHUP: read the policy again, and open the decision log anew."""
+        """SIGHUP: read the policy again, fetch CRLs, and open the decision log anew."""
         _LOGGER.info("reload asked for")
+        self._crls.refresh()
         self.live.reload()
         if self._log is not None:
             self._log.reopen()
@@ -129,6 +133,7 @@ class ServingProcess:
             if self._listening:
                 self._front.stop(seconds)
             self.live.stop()
+            self._crls.stop()
             if self._log is not None:
                 self._log.close()
         _LOGGER.info("stopped")

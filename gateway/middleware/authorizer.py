@@ -11,6 +11,7 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
 from runtime.check import Checks, Verdict
+from runtime.crl_fetch import CrlFetches
 from runtime.decision_log import decision_log_from_text
 from runtime.judge import Judge
 from runtime.live_policy import LivePolicy
@@ -37,11 +38,12 @@ class Authorizer:
         there is a good one (law 4). Raises ConfigurationError if the log cannot be opened.
         """
         metrics = Metrics()
-        live = LivePolicy(PolicySource(path), metrics)
+        crls = CrlFetches(metrics)
+        live = LivePolicy(PolicySource(path, crls), metrics)
         log = decision_log_from_text(decision_log, metrics)
         live.start()
         made = cls(Judge(live, metrics, log, Enforcement.GATEWAY, observe=observe))
-        made._ending = (live.stop,) if log is None else (live.stop, log.close)
+        made._ending = (live.stop, crls.stop) if log is None else (live.stop, crls.stop, log.close)
         return made
 
     @property
@@ -50,7 +52,7 @@ class Authorizer:
         return self.judge.policy
 
     def close(self) -> None:
-        """Watch the policy no more, and write what the decision log still holds."""
+        """Watch the policy and fetch its CRLs no more, and write what the decision log still holds."""
         for end in self._ending:
             end()
 

@@ -66,7 +66,6 @@ class Code(StrEnum):
     CRL_INVALID = "crl_invalid", "A CRL that cannot be read, is wrongly signed, or is of a kind that is refused."
     CRL_OLDER = "crl_older", "A CRL older than the one that was loaded before."
     CRL_MISSING = "crl_missing", "A CRL that was loaded before and is no longer there."
-    CRL_URL_UNSUPPORTED = "crl_url_unsupported", "A CRL that would have to be fetched."
     REVOCATION_WITHOUT_SOURCE = "revocation_without_source", "`revocation` asks for a status that nothing can tell."
     TRUST_DOMAIN_TAKEN = "trust_domain_taken", "Two trust entries for one SPIFFE trust domain."
 

@@ -55,6 +55,7 @@ class UrlDocument:
 
     at: Position
     url: Scalar
+    allow_private: Scalar | None = None
 
 
 @dataclass(frozen=True, slots=True)

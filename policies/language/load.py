@@ -30,6 +30,7 @@ from policies.language.problem import Position, Problem
 from policies.language.reading import document_from_bytes
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
+from policies.peer.crl_source import CrlSource
 
 _VERSION = "1"
 #: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
@@ -205,6 +206,7 @@ class _Witness:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self.seen: dict[str, bytes] = {}
+        self.crls: dict[str, bytes] = {}
 
     def read(self, path: str) -> bytes:
         """As Surroundings.read."""
@@ -216,6 +218,14 @@ class _Witness:
         """As Surroundings.folder; what is in it is read next."""
         return self._surroundings.folder(path)
 
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """As Surroundings.fetched."""
+        content = self._surroundings.fetched(source)
+        if content is not None:
+            issuers = sha256(b"".join(ca.sha256 for ca in source.authorities)).hexdigest()
+            self.crls[f"{source.url.text} {issuers}"] = content
+        return content
+
     def timezone(self, name: str) -> tzinfo:
         """As Surroundings.timezone."""
         return self._surroundings.timezone(name)
@@ -224,7 +234,7 @@ class _Witness:
 def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
     """A name for the content: policy files by their last name, so that the same policy elsewhere is the same."""
     digest = sha256()
-    for kind, contents in (("policy", files), ("file", witness.seen)):
+    for kind, contents in (("policy", files), ("file", witness.seen), ("url", witness.crls)):
         for name in sorted(contents):
             last = name.rpartition("/")[2] if kind == "policy" else name
             digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode())

@@ -22,8 +22,8 @@ REVOCATIONS = tuple(word.value for word in Revocation)
 BOOLEANS = ("true", "false")
 
 
-def _url(at: Position, url: Scalar | None = None) -> UrlDocument | None:
-    return None if url is None else UrlDocument(at, url)
+def _url(at: Position, url: Scalar | None = None, allow_private: Scalar | None = None) -> UrlDocument | None:
+    return None if url is None else UrlDocument(at, url, allow_private)
 
 
 _CRL_URL: Fields[UrlDocument | None] = Fields(
@@ -34,8 +34,13 @@ _CRL_URL: Fields[UrlDocument | None] = Fields(
         Field(
             "url",
             Text("a URL", '"http://crl.acme.internal/mesh.crl"'),
-            "Where the CRL is fetched from.",
+            "Where the CRL is fetched from: http or https. Redirects are not followed.",
             required=True,
+        ),
+        Field(
+            "allow_private",
+            Text("true or false", "true", BOOLEANS),
+            "Whether the host may have a private or loopback address; left out, it must have a public one.",
         ),
     ),
     _url,

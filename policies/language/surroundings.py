@@ -3,6 +3,8 @@
 from datetime import tzinfo
 from typing import Protocol
 
+from policies.peer.crl_source import CrlSource
+
 
 class Surroundings(Protocol):
     """Where the files that a policy names are found. Paths are as written, relative to the policy's folder."""
@@ -13,6 +15,10 @@ class Surroundings(Protocol):
 
     def folder(self, path: str) -> tuple[str, ...] | None:
         """The sorted names of the plain files directly in a folder, dot-names left out; None if it is not a folder."""
+        ...
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """The last CRL from there that `source` accepts; None if there is none, or where nothing is fetched."""
         ...
 
     def timezone(self, name: str) -> tzinfo:

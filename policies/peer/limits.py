@@ -61,3 +61,6 @@ MAX_MEMORY_PER_DER_BYTE = 48
 MAX_CACHED_CHARS = 32 * 1024 * 1024
 #: Bytes of one trust file (anchors or intermediates), explanatory text included.
 MAX_TRUST_FILE_BYTES = 8 * 1024 * 1024
+
+#: Characters of the URL of a CRL; longer ones are cut somewhere on the way (RFC 9110 §4.1 asks for 8000 at least).
+MAX_CRL_URL_CHARS = 2048

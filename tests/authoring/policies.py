@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from policies.language.load import load_policy
+from policies.peer.crl_source import CrlSource
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 MESH = Authority.root("mesh root", now=NOW)
@@ -49,6 +50,10 @@ class Memory:
         return self.files[path]
 
     def folder(self, path: str) -> tuple[str, ...] | None:
+        return None
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """Nothing is fetched."""
         return None
 
     def timezone(self, name: str) -> tzinfo:

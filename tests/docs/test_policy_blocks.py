@@ -18,6 +18,7 @@ from policies.language.route_table import ROUTE
 from policies.language.rule_table import RULE
 from policies.language.selector_table import SELECTOR
 from policies.language.table import Fields
+from policies.peer.crl_source import CrlSource
 from policies.reason import Reason
 from tests.support.spiffe_bundles import bundle, entry_of
 
@@ -48,6 +49,10 @@ class Files:
         return self._files[path]
 
     def folder(self, path: str) -> tuple[str, ...] | None:
+        return None
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """Nothing is fetched."""
         return None
 
     def timezone(self, name: str) -> tzinfo:

@@ -12,6 +12,7 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request, Unreported
 from policies.language.load import Loaded, load_policy
 from policies.peer.certificate import IdentityFacts
+from policies.peer.crl_source import CrlSource
 from policies.peer.name import DistinguishedName
 from policies.peer.presented import NO_CERTIFICATE, AssertedIdentity, Presented
 
@@ -36,6 +37,10 @@ class NoFiles:
         """As Surroundings.folder."""
         inside = sorted(name.removeprefix(path + "/") for name in self.files if name.startswith(path + "/"))
         return tuple(inside) or None
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """Nothing is fetched."""
+        return None
 
     def timezone(self, name: str) -> tzinfo:
         """As Surroundings.timezone."""

@@ -24,6 +24,7 @@ from pki.authority import Authority, Issued
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.language.load import load_policy
+from policies.peer.crl_source import CrlSource
 from policies.peer.reader import PresentedReader
 from runtime.check import Checks
 from runtime.decision_log import DecisionLog
@@ -72,6 +73,10 @@ class Files:
             raise FileNotFoundError(path) from None
 
     def folder(self, path: str) -> None:
+        return None
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        """Nothing is fetched."""
         return None
 
     def timezone(self, name: str) -> tzinfo:

@@ -13,6 +13,7 @@ from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
+from policies.peer.crl_source import CrlSource, CrlUrl
 from policies.peer.errors import CrlError, PeerError, SpiffeBundleError
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
 from policies.peer.spiffe import TrustDomain
@@ -104,7 +105,7 @@ class _Reader:
         """Report CAs whose CRL has vanished: what it lists would be good again."""
         for key in gone if document.crls and document.name.text not in self.unread else ():
             message = f"the CRL of {quoted(key[0].text)} that was loaded before is not among `crls` any more"
-            hint = "put it back; to go on without it, take the CA out, or restart"
+            hint = "put it back (one with a URL waits until it is fetched), take the CA out, or restart"
             self.findings.add(document.crls[0].at, Code.CRL_MISSING, message, hint)
 
     def _bundle(self, document: TrustDocument) -> SpiffeBundle | None:
@@ -145,8 +146,7 @@ class _Reader:
     def _crls(self, document: TrustDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
         for item in document.crls:
             if isinstance(item, UrlDocument):
-                message = "this version reads CRLs from files and folders and fetches none"
-                self.findings.add(item.at, Code.CRL_URL_UNSUPPORTED, message, "fetch it to a file, which is watched")
+                yield from self._fetched(item, authorities)
                 continue
             paths = self._files(item)
             if not paths:
@@ -164,6 +164,26 @@ class _Reader:
                     self.findings.add(item, Code.CRL_INVALID, f"{quoted(path)}: {error}")
                 else:
                     yield crl
+
+    def _fetched(self, item: UrlDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
+        """The last good CRL of a URL. None yet is no problem: `revocation` says what holds until there is one."""
+        allow = item.allow_private
+        if allow is not None and allow.text not in {"true", "false"}:
+            self.findings.add(allow, Code.VALUE_INVALID, f"{quoted(allow.text)} is neither `true` nor `false`")
+        url = self._read(item.url, CrlUrl.parse)
+        if url is None:
+            return
+        source = CrlSource(url, allow is not None and allow.text == "true", authorities)
+        content = self.surroundings.fetched(source)
+        if content is None:
+            return
+        try:
+            key, crl = source.verified(content)
+        except CrlError as error:
+            self.findings.add(item.url, Code.CRL_INVALID, f"{quoted(url.text)}: {error}")
+        else:
+            self.crl_places[key] = item.url
+            yield crl
 
     def _files(self, item: Scalar) -> tuple[str, ...]:
         """The file itself, or those directly in the folder."""

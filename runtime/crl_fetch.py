@@ -1,0 +1,181 @@
+"""CRLs that a policy names by URL, fetched off the way of any request.
+
+Laws: what was good stays until something newer is good; nothing older, of another CA, unreadable or wrongly signed ever
+takes its place. Each process fetches for itself, each URL has a thread of its own: a server that hangs delays only its
+own CRL. What changes becomes a new generation as a changed file does (`runtime.policy_source`).
+"""
+
+from collections.abc import Callable, Collection
+from random import random
+from threading import Event, Lock, Thread
+from time import time
+
+from policies.peer.crl import Crl, CrlKey
+from policies.peer.crl_source import CrlSource
+from policies.peer.errors import CrlError
+from runtime.download import Downloaded, download
+from runtime.errors import DownloadError
+from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, RETRY_SECONDS
+from runtime.metrics import FetchResult, Metrics
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("crl")
+
+
+def refresh_seconds(next_update: float, now: float) -> float:
+    """How long a good CRL is left alone: half of the time until nextUpdate, bounded."""
+    return min(max((next_update - now) / 2, MIN_REFRESH_SECONDS), MAX_REFRESH_SECONDS)
+
+
+def retry_seconds(failures: int) -> float:
+    """How long to wait after so many failures in a row."""
+    return min(RETRY_SECONDS * 2.0 ** min(failures - 1, 16), MAX_REFRESH_SECONDS)
+
+
+class CrlFetch:
+    """The CRL of one URL. `content`: the last good one; `problem`: what became of the last attempt, empty if good."""
+
+    def __init__(self, source: CrlSource, metrics: Metrics, content: bytes | None = None) -> None:
+        """`content`: what another source had from the same URL; taken if this one accepts it."""
+        self.source = source
+        self.content: bytes | None = None
+        self.problem = ""
+        self._metrics = metrics
+        self._known: Downloaded | None = None
+        self._good: tuple[CrlKey, Crl] | None = None
+        self._failures = 0
+        if content is not None:
+            try:
+                self._good = source.verified(content)
+            except CrlError:
+                return
+            self.content = content
+
+    def attempt(self) -> None:
+        """Fetch once. Never raises; what failed is in `problem`, the log and the metric."""
+        try:
+            result = self._fetched()
+        except DownloadError as error:
+            self._failed(FetchResult.FAILED, str(error))
+        except CrlError as error:
+            self._failed(FetchResult.REFUSED, str(error))
+        except Exception as error:
+            _LOGGER.exception("fetching a CRL failed")
+            self._failed(FetchResult.FAILED, repr(error))
+        else:
+            if result is FetchResult.OLDER:
+                self._failed(result, "it is older than the last good one")
+                return
+            self._failures, self.problem = 0, ""
+            self._metrics.crl_fetches[result].inc()
+
+    def due_seconds(self, now: float) -> float:
+        """Seconds from `now` (epoch) after which to try again."""
+        if self._failures or self._good is None:
+            return retry_seconds(max(self._failures, 1))
+        return refresh_seconds(self._good[1].next_update, now)
+
+    @property
+    def notice(self) -> str:
+        """What an operator should know, in words; empty if all is well."""
+        if self.content is None:
+            return f"the CRL {self.source.url.text} has never been fetched: {self.problem or 'not tried yet'}"
+        return f"the CRL {self.source.url.text}: last good kept: {self.problem}" if self.problem else ""
+
+    def _fetched(self) -> FetchResult:
+        source = self.source
+        received = download(source.url, self._known, allow_private=source.allow_private)
+        if received is None or received.content == self.content:
+            return FetchResult.UNCHANGED
+        key, crl = source.verified(received.content)
+        if self._good is not None:
+            if key != self._good[0]:
+                raise CrlError("it is of another CA than the last good one; name one URL for each CA")
+            if crl.older_than(self._good[1]):
+                return FetchResult.OLDER
+        self._known, self._good, self.content = received, (key, crl), received.content
+        facts = {"url": source.url.text, "number": crl.number, "serials": len(crl.serials)}
+        _LOGGER.info("CRL fetched", extra={"facts": facts})
+        return FetchResult.NEW
+
+    def _failed(self, result: FetchResult, problem: str) -> None:
+        self._failures += 1
+        self.problem = problem
+        self._metrics.crl_fetches[result].inc()
+        message = "CRL not fetched, there is none" if self.content is None else "CRL not fetched, last good kept"
+        _LOGGER.warning(message, extra={"facts": {"url": self.source.url.text, "problem": problem}})
+
+
+class _Running:
+    """A fetch and its thread."""
+
+    def __init__(self, fetch: CrlFetch, jitter: Callable[[], float]) -> None:
+        self.fetch = fetch
+        self.wake = Event()
+        self.stop = Event()
+        self._jitter = jitter
+        Thread(target=self._run, name="crl-fetch", daemon=True).start()
+
+    def end(self) -> None:
+        self.stop.set()
+        self.wake.set()
+
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            self.fetch.attempt()
+            # Many processes that began at one moment do not ask at one moment again.
+            self.wake.wait(self.fetch.due_seconds(time()) * (0.5 + self._jitter() / 2))
+            self.wake.clear()
+
+
+class CrlFetches:
+    """Every URL of one process: the `FetchedCrls` of a service. `jitter`: a number from 0 to 1, drawn for each wait."""
+
+    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = random) -> None:
+        self._metrics = metrics
+        self._jitter = jitter
+        self._lock = Lock()
+        self._running: dict[CrlSource, _Running] = {}
+        self._unfetched: dict[str, None] = {}
+
+    def latest(self, source: CrlSource) -> bytes | None:
+        """The last good CRL, at once. What is asked for the first time is fetched from now on."""
+        with self._lock:
+            running = self._running.get(source)
+            if running is None:
+                if len(self._running) >= MAX_FETCHED_CRLS:
+                    self._unfetched[source.url.text] = None
+                    return None
+                running = _Running(CrlFetch(source, self._metrics, self._sibling(source)), self._jitter)
+                self._running[source] = running
+            return running.fetch.content
+
+    def keep(self, sources: Collection[CrlSource]) -> None:
+        """End the fetching of all others."""
+        with self._lock:
+            for source in [known for known in self._running if known not in sources]:
+                self._running.pop(source).end()
+            wanted = {source.url.text for source in sources if source not in self._running}
+            self._unfetched = {url: None for url in self._unfetched if url in wanted}
+
+    def refresh(self) -> None:
+        """Fetch all again now."""
+        with self._lock:
+            for running in self._running.values():
+                running.wake.set()
+
+    def notices(self) -> tuple[str, ...]:
+        """What is wrong, in words."""
+        with self._lock:
+            found = [running.fetch.notice for running in self._running.values()]
+            beyond = [f"the CRL {url} is not fetched: at most {MAX_FETCHED_CRLS} URLs are" for url in self._unfetched]
+        return tuple(notice for notice in [*found, *beyond] if notice)
+
+    def stop(self) -> None:
+        """End all; a fetch that is under way is not waited for."""
+        self.keep(())
+
+    def _sibling(self, source: CrlSource) -> bytes | None:
+        """What is known of the same URL under other CAs of its entry: a changed policy need not wait for it."""
+        contents = (known.fetch.content for of, known in self._running.items() if of.url == source.url)
+        return next((content for content in contents if content is not None), None)

@@ -1,0 +1,31 @@
+"""CRLs that somebody fetches, as the source of a policy sees them."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from policies.peer.crl_source import CrlSource
+
+
+class FetchedCrls(Protocol):
+    """The last good CRL of each URL. To ask for one is to have it fetched from then on."""
+
+    def latest(self, source: CrlSource) -> bytes | None:
+        """The last good CRL, at once; None if there is none."""
+        ...
+
+    def keep(self, sources: Collection[CrlSource]) -> None:
+        """Fetch these and no others any more."""
+        ...
+
+
+class _NothingFetched:
+    """For commands that look at a policy and go nowhere."""
+
+    def latest(self, source: CrlSource) -> bytes | None:
+        return None
+
+    def keep(self, sources: Collection[CrlSource]) -> None:
+        pass
+
+
+NOTHING_FETCHED: FetchedCrls = _NothingFetched()
