@@ -46,6 +46,7 @@ class GatewayFront:
             lambda: contexts.current,
             settings.bounds,
             is_balancer=lambda source: is_balancer(settings.balancers, source),
+            count=self._count,
         )
         try:
             self._server.start()
@@ -66,6 +67,10 @@ class GatewayFront:
         served = () if self._served is None else self._served.expiring()
         policy = self._serving.live.current
         return FrontReport(cached_certificates=0 if policy is None else policy.cached_callers, served=served)
+
+    def _count(self, done: bool) -> None:
+        metrics = self._serving.metrics
+        (metrics.handshake_done if done else metrics.handshake_failed).inc()
 
     def _renew(self) -> None:
         if self._contexts is not None:

@@ -62,6 +62,11 @@ class Metrics:
         )
         self.policy_loaded = loads.labels("success")
         self.policy_refused = loads.labels("failure")
+        handshakes = Counter(
+            "peergate_handshakes", "TLS handshakes of the gateway's listener.", ["result"], registry=self.registry
+        )
+        self.handshake_done = handshakes.labels("success")
+        self.handshake_failed = handshakes.labels("failure")
         self.records_written = Counter(
             "peergate_decision_log_written", "Decision records that reached the log.", registry=self.registry
         )

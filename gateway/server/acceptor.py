@@ -35,8 +35,13 @@ class Acceptor:
         caps: ConnectionCaps,
         *,
         is_balancer: Callable[[Source], bool] = lambda _: False,
+        count: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`context`: asked for each connection. `is_balancer`: whether a peer begins with a PROXY header."""
+        """`context`: asked for each connection. `is_balancer`: whether a peer begins with a PROXY header.
+
+        `count`: told of each handshake whether it was done; a connection that is turned away is one that was not.
+        """
+        self._count = count
         self._listener = listener
         self._context = context
         self._caps = caps
@@ -82,6 +87,7 @@ class Acceptor:
             if excess is not None:
                 attempt = Attempt(connection, _source(address))
                 self._failures.say(attempt, ConnectionRefused(excess))
+                self._count(False)
                 _reset(connection)
                 continue
             task = self._loop.create_task(self._attempted(connection, _source(address)))
@@ -104,7 +110,9 @@ class Acceptor:
                 async with asyncio.timeout(limits.HANDSHAKE_SECONDS):
                     attempt.source = await self._announced(connection, peer)
             await self._connect(connection, attempt)
+            self._count(True)
         except (OSError, ConnectionRefused) as error:
+            self._count(False)
             self._failures.say(attempt, error)
             _forget(connection, attempt)
         except asyncio.CancelledError:

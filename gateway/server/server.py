@@ -38,7 +38,9 @@ class GatewayServer:
         bounds: Bounds | None = None,
         *,
         is_balancer: Callable[[Source], bool] = lambda _: False,
+        count: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        """As `Acceptor` has them: `context`, `is_balancer`, `count`."""
         bounds = bounds or Bounds()
         self.address: Address = address_of(listener)
         http, websocket = protocols(bounds)
@@ -57,7 +59,7 @@ class GatewayServer:
         )
         config.load()
         self.caps = ConnectionCaps(_within_descriptors(bounds.max_connections), bounds.max_address_connections)
-        self._server = _Server(config, Acceptor(listener, context, self.caps, is_balancer=is_balancer))
+        self._server = _Server(config, Acceptor(listener, context, self.caps, is_balancer=is_balancer, count=count))
         self._thread = Thread(target=self._run, name="gateway", daemon=True)
 
     def start(self) -> None:

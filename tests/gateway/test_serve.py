@@ -5,6 +5,7 @@ import signal
 import ssl
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,9 @@ def test_a_failed_handshake_is_one_line_with_peer_and_cause(tmp_path: Path) -> N
             gateway.answer(Client(stranger()))
         eventually(lambda: "a handshake failed" in gateway.stderr.read_text())
         line = next(line for line in gateway.stderr.read_text().splitlines() if "a handshake failed" in line)
+        with urllib.request.urlopen(f"http://{gateway.ops}/metrics", timeout=5) as response:
+            counted = response.read().decode()
+    assert 'peergate_handshakes_total{result="failure"} 1.0' in counted
     assert "peer=127.0.0.1:" in line
     assert "no CA of the policy issued it" in line
 
