@@ -9,7 +9,6 @@ from gateway.middleware.open_requests import OpenRequest, OpenRequests
 from gateway.middleware.passed import scope_from_verdict
 from gateway.middleware.presented import Scope
 from policies.engine.request import Request
-from runtime.judge import Judgement
 
 ASGIApp = Any
 
@@ -47,46 +46,47 @@ class AuthorizationMiddleware:
         if self._open is None or self._open.loop is not loop:
             self._open = OpenRequests(self._authorizer.judge, self._authorizer.clock)
         requests = self._open
-        timeout = asyncio.timeout(None)
-        under_way = OpenRequest(request, timeout)
-        answer = _Answer(send, under_way)
-        requests.add(under_way)
+        answer = _Answer(request, send)
+        requests.add(answer)
         try:
-            async with timeout:
-                await self._app(scope, receive, answer.send)
-        except TimeoutError:
-            if under_way.denied is None or not timeout.expired():
+            await self._app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            if answer.was_cancelled_by_others():
                 raise
-            await answer.cut(scope, under_way.denied)
+            await answer.cut(scope)
+        else:
+            # An application may take its interruption for something else, and end as if nothing had happened.
+            if answer.denied is not None and not answer.was_cancelled_by_others():
+                await answer.cut(scope)
         finally:
-            requests.discard(under_way)
+            requests.discard(answer)
 
 
-class _Answer:
+class _Answer(OpenRequest):
     """The answer of the application, which may be cut."""
 
-    __slots__ = ("_begun", "_done", "_of", "_send")
+    __slots__ = ("_begun", "_done", "_send")
 
-    def __init__(self, send: Any, of: OpenRequest) -> None:
+    def __init__(self, request: Request, send: Any) -> None:
+        super().__init__(request)
         self._send = send
-        self._of = of
         self._begun = self._done = False
 
     async def send(self, message: dict[str, Any]) -> None:
         """Pass it on, unless the request is over."""
-        if self._of.denied is not None:
+        if self.denied is not None:
             raise OSError("the request is no longer allowed")
         self._begun = True
         if message["type"] in _ENDS and not message.get("more_body"):
             self._done = True
         await self._send(message)
 
-    async def cut(self, scope: Scope, judgement: Judgement) -> None:
+    async def cut(self, scope: Scope) -> None:
         """End what is open. An HTTP answer that has begun stays incomplete, so the server closes the connection."""
-        if self._done:
+        if self._done or self.denied is None:
             return
         if not self._begun:
-            await send_denial(scope, self._send, judgement)
+            await send_denial(scope, self._send, self.denied)
         elif scope["type"] == "websocket":
-            reason = judgement.decision.reason.value
+            reason = self.denied.decision.reason.value
             await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})

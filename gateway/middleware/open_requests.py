@@ -16,19 +16,24 @@ from runtime.judge import Judge, Judgement
 
 
 class OpenRequest:
-    """One request under way. `denied`: the verdict that ended it."""
+    """One request under way in the running task. `denied`: the verdict that ended it."""
 
-    __slots__ = ("_timeout", "denied", "request")
+    __slots__ = ("_task", "denied", "request")
 
-    def __init__(self, request: Request, timeout: asyncio.Timeout) -> None:
+    def __init__(self, request: Request) -> None:
         self.request = request
         self.denied: Judgement | None = None
-        self._timeout = timeout
+        self._task = asyncio.current_task()
 
     def end(self, judgement: Judgement) -> None:
-        """Interrupt it: the block of its timeout raises TimeoutError."""
+        """Interrupt it: its task is cancelled."""
         self.denied = judgement
-        self._timeout.reschedule(asyncio.get_running_loop().time())
+        if self._task is not None:
+            self._task.cancel()
+
+    def was_cancelled_by_others(self) -> bool:
+        """Of a cancelled task: whether somebody else wants it to end, too."""
+        return self.denied is None or self._task is None or self._task.uncancel() > 0
 
 
 class OpenRequests:

@@ -1,9 +1,12 @@
 """What an application sees of a request that may pass: the scope, without what the caller says of itself (law 7)."""
 
+from functools import lru_cache
+
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.presented import Scope
 from runtime.check import Verdict
 from runtime.identity_headers import HeaderChanges, disguised_headers
+from runtime.limits import MAX_REMEMBERED_HEADER_SETS
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -21,5 +24,10 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
 def changed_headers(headers: RawHeaders, changes: HeaderChanges) -> RawHeaders:
     """`headers` without those that are removed or replaced, and with those that are put, at the end."""
     put = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in changes.put]
-    dropped = {name.encode("latin-1") for name in changes.removed}.union(name for name, _ in put)
+    dropped = _names(changes.removed, tuple([name for name, _ in put]))
     return [header for header in headers if header[0].lower() not in dropped] + put
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_HEADER_SETS)
+def _names(removed: tuple[str, ...], put: tuple[bytes, ...]) -> frozenset[bytes]:
+    return frozenset(name.encode("latin-1") for name in removed).union(put)

@@ -32,9 +32,9 @@ def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
         return MalformedCertificate("the ASGI TLS extension has no client_cert_chain")
     if not chain:
         return _without_certificate(tls)
-    if len(chain) > MAX_CHAIN_CERTIFICATES or not all(isinstance(pem, str) for pem in chain):
+    if len(chain) > MAX_CHAIN_CERTIFICATES or set(map(type, chain)) != {str}:
         return MalformedCertificate(f"client_cert_chain is not 1 to {MAX_CHAIN_CERTIFICATES} texts")
-    return reader.from_percent_pem(chain[0], "".join(map(_whole_line, chain)) if len(chain) > 1 else "")
+    return reader.from_pems(tuple(chain))
 
 
 def _without_certificate(tls: Mapping[str, object]) -> Presented:
@@ -42,7 +42,3 @@ def _without_certificate(tls: Mapping[str, object]) -> Presented:
     if tls.get("client_cert_name") or tls.get("client_cert_error"):
         return MalformedCertificate("the server names the client's certificate but does not show it")
     return NO_CERTIFICATE
-
-
-def _whole_line(pem: str) -> str:
-    return pem if pem.endswith("\n") else pem + "\n"

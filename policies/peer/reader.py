@@ -17,13 +17,14 @@ Read = PresentedCertificate | MalformedCertificate
 class PresentedReader:
     """Thread-safe. A hit is one dict look-up."""
 
-    __slots__ = ("_by_pem", "_by_xfcc", "_sole")
+    __slots__ = ("_by_pem", "_by_pems", "_by_xfcc", "_sole")
 
     def __init__(self, entries: int = MAX_CACHED_PEERS, chars: int = MAX_CACHED_CHARS) -> None:
-        """Each of the three caches holds up to `entries`, all together up to `chars` characters of received text."""
-        self._by_pem: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 3)
-        self._by_xfcc: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 3)
-        self._sole: BoundedCache[tuple[str, bytes], bool] = BoundedCache(entries, chars // 3)
+        """Each of the four caches holds up to `entries`, all together up to `chars` characters of received text."""
+        self._by_pem: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 4)
+        self._by_pems: BoundedCache[tuple[str, ...], Read] = BoundedCache(entries, chars // 4)
+        self._by_xfcc: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 4)
+        self._sole: BoundedCache[tuple[str, bytes], bool] = BoundedCache(entries, chars // 4)
 
     def from_percent_pem(self, certificate: str, chain: str = "") -> Read:
         """What `source.certificate` of a CheckRequest says: `certificate` is the percent-encoded PEM of the leaf.
@@ -35,6 +36,15 @@ class PresentedReader:
         if read is None:
             read = _from_percent_pem(certificate, chain)
             self._by_pem.put(key, read, len(certificate) + len(chain))
+        return read
+
+    def from_pems(self, chain: tuple[str, ...]) -> Read:
+        """A chain as a TLS server tells it: PEM texts, leaf first, at least one."""
+        read = self._by_pems.get(chain)
+        if read is None:
+            whole = "".join([pem if pem.endswith("\n") else f"{pem}\n" for pem in chain])
+            read = _from_percent_pem(chain[0], whole if len(chain) > 1 else "")
+            self._by_pems.put(chain, read, sum(map(len, chain)))
         return read
 
     def from_envoy(self, certificate: str, xfcc: str) -> Read:

@@ -1,6 +1,6 @@
 """Every part runs, with sizes that take no time, and gives the figures that issue and documentation name."""
 
-from bench import envoy, evaluate, load, services
+from bench import envoy, evaluate, gateway, load, services
 from bench.figure import Figure
 
 
@@ -34,3 +34,8 @@ def test_http_gives_every_bound_of_the_issue_and_loses_no_record() -> None:
 def test_envoy_compares_both_forms_with_no_authorization() -> None:
     figures = list(envoy.figures(envoy.Settings(size=5, callers=2, rounds=1, seconds=0.1)))
     assert [figure.unit for figure in figures] == ["req/s", "req/s", "x", "req/s", "x"]
+
+
+def test_gateway_compares_middleware_and_proxy_with_the_same_without_a_policy() -> None:
+    figures = list(gateway.figures(services.Settings(size=5, callers=2, rounds=1, seconds=0.1)))
+    assert bounds(figures) == ["≥ 0.6", "≥ 0.8"]

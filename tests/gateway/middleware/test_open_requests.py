@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -122,6 +123,34 @@ def test_an_application_that_goes_on_after_the_cut_sends_nothing_more() -> None:
                 raise
 
     assert run(http_scope(billing()), Stubborn([START]), another_policy) == [START]
+
+
+def test_an_application_that_overlooks_its_interruption_is_closed_all_the_same() -> None:
+    class Deaf(Endless):
+        async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+            with suppress(asyncio.CancelledError):
+                await super().__call__(scope, receive, send)
+
+    sent = run(websocket_scope(billing()), Deaf([ACCEPT]), another_policy)
+    assert sent[-1] == {"type": "websocket.close", "code": 1008, "reason": "no_matching_rule"}
+
+
+def test_a_cancellation_by_somebody_else_goes_on() -> None:
+    async def scene() -> None:
+        middleware = AuthorizationMiddleware(
+            Endless([START]), Authorizer(Judge(Switch(policy()), Metrics(), None, Enforcement.GATEWAY))
+        )
+
+        async def send(message: Message) -> None:
+            pass
+
+        task = asyncio.create_task(middleware(http_scope(billing()), never, send))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scene())
 
 
 def test_a_timeout_of_the_application_is_its_own() -> None:

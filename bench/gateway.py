@@ -1,0 +1,83 @@
+"""What the policy costs inside an application and in the gateway's proxy, against the same server without it."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench.asgi_server import CHAINS, KINDS, POLICY, PORT
+from bench.figure import Bound, Figure, ratios
+from bench.load_generator import Http1Load, load_generator
+from bench.processes import cores, serving
+from bench.scenario import LITERAL_PATH, Caller, Mesh, spread
+from bench.services import Loaded, Round, Settings, alternated
+from runtime.address import UnixAddress
+
+PART: Final = "gateway"
+_PAIRS = (
+    ("middleware", "bare", "application with the middleware : without", Bound(0.6, at_least=True)),
+    ("gateway", "proxy", "proxy with the policy : without", Bound(0.8, at_least=True)),
+)
+_NAMES = {
+    "bare": "uvicorn application that answers 200",
+    "middleware": "the same behind AuthorizationMiddleware",
+    "proxy": "uvicorn + aiohttp proxy without a policy",
+    "gateway": "the same behind AuthorizationMiddleware, as in the gateway",
+}
+
+
+def figures(settings: Settings | None = None) -> Iterator[Figure]:
+    """Requests on many connections with one under way on each; decision log off; TLS left out."""
+    settings = settings or Settings()
+    with TemporaryDirectory(prefix="peergate-") as folder:
+        rounds = _measured(settings, Path(folder))
+    rates = {kind: tuple(each.tally.rate for each in found) for kind, found in rounds.items()}
+    costs = {kind: tuple(each.microseconds for each in found) for kind, found in rounds.items()}
+    for with_policy, without, name, bound in _PAIRS:
+        for kind in (without, with_policy):
+            yield Figure(PART, _NAMES[kind], "req/s", rates[kind])
+            yield Figure(PART, f"processor time of one request: {kind}", "µs", costs[kind])
+        yield Figure(PART, name, "x", ratios(rates[with_policy], rates[without]), bound, f"{settings.size} rules")
+
+
+def _measured(settings: Settings, folder: Path) -> dict[str, list[Round]]:
+    mesh = Mesh.new()
+    callers = mesh.callers(spread(settings.size, settings.callers))
+    mesh.write(folder, settings.size).rename(folder / POLICY)
+    (folder / CHAINS).write_text(json.dumps({caller.host: _pems(caller) for caller in callers}))
+    (folder / PORT).write_text(str(_free_port()))
+    server_core, other_cores = cores()
+    with ExitStack() as stack:
+        stack.enter_context(serving(_command("upstream", folder), folder / "upstream.sock", other_cores))
+        loaded: dict[str, Loaded] = {}
+        for kind in KINDS:
+            path = folder / f"{kind}.sock"
+            server = stack.enter_context(serving(_command(kind, folder), path, server_core))
+            loads = [Http1Load(UnixAddress(str(path)), (_question(caller),)) for caller in callers]
+            loaded[kind] = Loaded(stack.enter_context(load_generator(loads, other_cores)), server.pid)
+        return alternated(loaded, settings.rounds, settings.seconds)
+
+
+def _command(kind: str, folder: Path) -> list[str]:
+    return ["-m", "bench.asgi_server", kind, str(folder / f"{kind}.sock"), str(folder)]
+
+
+def _question(caller: Caller) -> bytes:
+    fields = {"host": caller.host, "user-agent": "bench", "accept": "application/json", "accept-encoding": "gzip"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"GET {LITERAL_PATH} HTTP/1.1\r\n{head}\r\n".encode()
+
+
+def _pems(caller: Caller) -> list[str]:
+    """The chain as the TLS extension has it: one text for each certificate, leaf first."""
+    end = "-----END CERTIFICATE-----\n"
+    return [block + end for block in caller.issued.chain_pem.decode().split(end) if block.strip()]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
