@@ -71,9 +71,15 @@ def revocation_check(
     of_leaf = [item for item in consulted if item.certificate is path.certificates[0]]
     issuer = called(path.certificates[1])
     if not of_leaf:
-        return passed(REVOCATION, f"there is no CRL of {issuer}, and `if-available` asks for none")
+        finding = f"there is no CRL of {issuer}, and `if-available` asks for none{_unfetched(entry)}"
+        return passed(REVOCATION, finding)
     stale = "" if any(item.current(time) for item in of_leaf) else "; none is current, which `if-available` takes"
     return passed(REVOCATION, f"no CRL of {issuer} lists it{stale}")
+
+
+def _unfetched(entry: TrustEntry) -> str:
+    """That a service may know more than a command, which fetches nothing."""
+    return f"; {', '.join(map(quoted, entry.unfetched))} was not asked, which a service does" if entry.unfetched else ""
 
 
 def _edition(crl: Crl) -> tuple[object, ...]:
@@ -100,7 +106,7 @@ def _required(entry: TrustEntry, paths: Iterable[Path], path: Path, time: float)
     issuer = called(path.certificates[1])
     crls = [crl for issuer in dict.fromkeys(path.certificates[1] for path in paths) for crl in own.of(issuer)]
     if not crls:
-        finding = f"`require`, and {entry.name} has no CRL of {issuer}, which issued the certificate"
+        finding = f"`require`, and {entry.name} has no CRL of {issuer}, which issued the certificate{_unfetched(entry)}"
         # The CRL of a CA that is not configured would not load.
         known = path.certificates[1] in entry.authorities
         fix = f"add the CRL of {issuer} to `crls` of {entry.name}" + (

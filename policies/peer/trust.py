@@ -47,7 +47,7 @@ class TrustEntry:
 
     `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
     ends. `min_rsa_bits`: of the leaf and of every CA above it. `bundle_sequence`: of the SPIFFE bundle that the anchors
-    come from, if it has one.
+    come from, if it has one. `unfetched`: the URLs of CRLs of which none was fetched.
     """
 
     name: str
@@ -60,6 +60,7 @@ class TrustEntry:
     clock_skew: float = 0.0
     min_rsa_bits: int = MIN_RSA_BITS
     bundle_sequence: int | None = None
+    unfetched: tuple[str, ...] = ()
 
     @property
     def authorities(self) -> tuple[Certificate, ...]:

@@ -141,3 +141,9 @@ def test_every_list_that_was_asked_is_told_with_its_dates_and_answer() -> None:
     found = examined(entry([ISSUING.crl([LEAF.certificate], number=3), stale])).lists
     told = [(item.crl.number, item.certificate.subject.text, item.lists, item.current(TIME)) for item in found]
     assert told == [(3, "CN=leaf", True, True), (7, "CN=Issuing", False, False)]
+
+
+@pytest.mark.parametrize("how", [Revocation.REQUIRE, Revocation.IF_AVAILABLE])
+def test_a_url_that_a_command_does_not_ask_is_named(how: Revocation) -> None:
+    found = revocation(replace(entry((), how), unfetched=("http://crl.example/m",)))
+    assert "; `http://crl.example/m` was not asked, which a service does" in found.finding

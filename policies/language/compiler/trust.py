@@ -63,12 +63,15 @@ class _Reader:
     crl_places: dict[CrlKey, Scalar] = field(default_factory=dict)
     #: Entries of which some CRL could not be read; what is missing there has been reported.
     unread: set[str] = field(default_factory=set)
+    #: URLs of the entry that is being read, from which there is no CRL.
+    unfetched: list[str] = field(default_factory=list)
 
     def entry(self, document: TrustDocument) -> TrustEntry:
         """One entry, without what could not be read."""
         bundle = self._bundle(document)
         anchors = self._certificates(document.anchors) if bundle is None else bundle.authorities
         intermediates = self._certificates(document.intermediates)
+        self.unfetched = []
         crls = tuple(self._crls(document, (*anchors, *intermediates)))
         revocation = self._revocation(document)
         if document.revocation is not None and revocation is Revocation.REQUIRE and not document.crls:
@@ -86,6 +89,7 @@ class _Reader:
             self._read(document.clock_skew, skew_from_span) or 0.0,
             self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
             None if bundle is None else bundle.sequence,
+            tuple(self.unfetched),
         )
 
     def check_bundle_not_older(self, document: TrustDocument, entry: TrustEntry, previous: TrustStore) -> None:
@@ -176,6 +180,7 @@ class _Reader:
         source = CrlSource(url, allow is not None and allow.text == "true", authorities)
         content = self.surroundings.fetched(source)
         if content is None:
+            self.unfetched.append(url.text)
             return
         try:
             key, crl = source.verified(content)

@@ -1,0 +1,85 @@
+"""URLs of revocation, in the running service: the policy's are fetched, a certificate's never."""
+
+import signal
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from pki.authority import Issued
+from tests.extauth.service_process import Running, eventually, running
+from tests.extauth.test_serve import reason_of
+from tests.extauth.world import BILLING, POLICY, billing, mesh, question
+from tests.runtime.crl_server import CrlServer, counting_listener, crl_server
+
+ENTRY = "spiffe_trust_domain: acme.internal"
+
+
+def policy(server: CrlServer) -> str:
+    return POLICY.replace(ENTRY, f"{ENTRY}, crls: [{{url: '{server.url}', allow_private: true}}], revocation: require")
+
+
+def reasons(service: Running) -> set[str]:
+    """Of several questions: the connections reach all workers."""
+    return {reason_of(service.answer(question(issued=billing()))) for _ in range(6)}
+
+
+def test_a_crl_that_changes_at_its_url_revokes_in_every_worker_and_an_older_one_is_told(tmp_path: Path) -> None:
+    with crl_server() as server:
+        server.body = mesh().crl(number=1)
+        with running(tmp_path, "--workers", "2", policy=policy(server)) as service:
+            eventually(lambda: reasons(service) == {"allowed_by_rule"})
+            server.body = mesh().crl([billing().certificate], number=2)
+            service.process.send_signal(signal.SIGHUP)
+            eventually(lambda: reasons(service) == {"certificate_revoked"}, 4)
+            server.body = mesh().crl(number=1)
+            service.process.send_signal(signal.SIGHUP)
+            eventually(lambda: "older than the last good one" in str(service.readiness()[1]["notices"]))
+            assert reasons(service) == {"certificate_revoked"}
+
+
+def test_a_server_that_is_not_there_is_told_and_require_refuses(tmp_path: Path) -> None:
+    with crl_server() as server:
+        server.status = 503
+        with running(tmp_path, policy=policy(server)) as service:
+            assert reasons(service) == {"revocation_unknown"}
+            eventually(lambda: "has never been fetched: the server answered 503" in str(service.readiness()[1]))
+
+
+def test_no_url_of_a_certificate_is_ever_connected_to(tmp_path: Path) -> None:
+    with counting_listener() as (port, connections), running(tmp_path) as service:
+        for base in (f"http://127.0.0.1:{port}", f"http://169.254.169.254:{port}", "file:///etc/passwd"):
+            answer = service.answer(question(issued=pointing(base)))
+            assert reason_of(answer) == "allowed_by_rule"
+        assert not connections
+
+
+def pointing(base: str) -> Issued:
+    """A certificate of billing whose CRL, OCSP responder and issuer are to be found at `base`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    place = x509.UniformResourceIdentifier(base)
+    access = AuthorityInformationAccessOID.OCSP, AuthorityInformationAccessOID.CA_ISSUERS
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (usage, True),
+        (x509.SubjectAlternativeName([x509.UniformResourceIdentifier(BILLING)]), True),
+        (x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]), False),
+        (x509.FreshestCRL([x509.DistributionPoint([place], None, None, None)]), False),
+        (x509.AuthorityInformationAccess([x509.AccessDescription(method, place) for method in access]), False),
+    )
+    model = billing().certificate
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(model.issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(model.not_valid_before_utc)
+        .not_valid_after(model.not_valid_after_utc)
+    )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return Issued(builder.sign(mesh().issued.key, hashes.SHA256()), key)
