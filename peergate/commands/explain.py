@@ -13,6 +13,7 @@ from policies.authoring.address import address_from_text
 from policies.authoring.claim import Claim, ClaimError, asserted_from_claim
 from policies.authoring.examination import Examination, examination_from_presented
 from policies.authoring.explain import explanation_from_decision
+from policies.authoring.trace import trace_from_decision
 from policies.authoring.url import target_from_url
 from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
@@ -49,10 +50,11 @@ def explain(path: str, question: Question, form: Format) -> ExitCode:
     examination = _examination(request, loaded.policy)
     if examination is not None and examination.fix:
         explanation = replace(explanation, advice=examination.fix)
+    trace = trace_from_decision(loaded.policy, request, decision)
     if form is Format.JSON:
-        print(json_from_explanation(decision, explanation, examination))
+        print(json_from_explanation(decision, explanation, examination, trace))
     else:
-        print_explanation(request, decision, explanation, examination)
+        print_explanation(request, decision, explanation, examination, trace)
     return ExitCode.FINE if decision.allowed else ExitCode.NO
 
 

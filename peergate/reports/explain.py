@@ -11,12 +11,15 @@ from policies.authoring.examination import Examination
 from policies.authoring.examination_wording import utc
 from policies.authoring.explain import Explanation, MatchedRule
 from policies.authoring.replay import answer_from_decision
+from policies.authoring.trace import Missing, Trace, TracedRule
 from policies.engine.decision import Decision
 from policies.engine.request import Request
 
 
-def json_from_explanation(decision: Decision, explanation: Explanation, examination: Examination | None) -> str:
-    """Verdict, decision, matching rules, and the examination of the caller's certificate if it showed one."""
+def json_from_explanation(
+    decision: Decision, explanation: Explanation, examination: Examination | None, trace: Trace
+) -> str:
+    """Verdict, decision, matching rules, rules that did not match, and the examination of the caller's certificate."""
     answer: dict[str, object] = {"verdict": explanation.verdict, **answer_from_decision(decision)}
     if explanation.asserted:
         answer["checks"] = "skipped"
@@ -35,6 +38,10 @@ def json_from_explanation(decision: Decision, explanation: Explanation, examinat
             for rule in explanation.rules
         ],
     }
+    answer["unmatched"] = [_traced_object(rule) for rule in trace.rules]
+    answer["unmatched_left_out"] = trace.left_out
+    if trace.nearest is not None and not decision.allowed:
+        answer["nearest"] = _traced_object(trace.nearest)
     if explanation.advice:
         answer["next"] = explanation.advice
     if examination is not None:
@@ -43,19 +50,55 @@ def json_from_explanation(decision: Decision, explanation: Explanation, examinat
 
 
 def print_explanation(
-    request: Request, decision: Decision, explanation: Explanation, examination: Examination | None
+    request: Request, decision: Decision, explanation: Explanation, examination: Examination | None, trace: Trace
 ) -> None:
-    """The verdict and its reasons, then every check on the caller's certificate if it showed one."""
+    """The verdict and its reasons, the rules that did not match, then the checks on the caller's certificate."""
     console = stdout()
     print_wrapped(console, styled((explanation.verdict, "bold green" if decision.allowed else "bold red")))
     console.print()
-    print_facts(console, _facts(request, decision, explanation))
+    print_facts(console, _facts(request, decision, explanation, trace))
+    if trace.rules:
+        console.print()
+        console.print("Rules about this caller or this route that did not match:")
+        print_facts(console, _traced_facts(trace), indent=2)
     if examination is not None:
         console.print()
         print_checks(console, examination)
 
 
-def _facts(request: Request, decision: Decision, explanation: Explanation) -> Iterable[tuple[str, Text | str]]:
+def _traced_facts(trace: Trace) -> Iterable[tuple[Text | str, Text | str]]:
+    for rule in trace.rules:
+        mode = " (shadow)" if rule.shadow else ""
+        yield styled(f"{rule.effect} ", (rule.id, "bold"), mode), _first_failed(rule.missing)
+    if trace.left_out:
+        yield "", f"and {trace.left_out} more, further away"
+
+
+def _first_failed(missing: Sequence[Missing]) -> str:
+    first = missing[0]
+    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"the {first.what} is not {first.wanted}{more}"
+
+
+def _nearest_text(trace: Trace, decision: Decision) -> str:
+    if trace.nearest is None or decision.allowed:
+        return ""
+    (missing,) = trace.nearest.missing
+    return f"rule {trace.nearest.id} would match if the {missing.what} were {missing.wanted}"
+
+
+def _traced_object(rule: TracedRule) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "effect": rule.effect,
+        "shadow": rule.shadow,
+        "missing": [{"what": missing.what, "wanted": missing.wanted} for missing in rule.missing],
+    }
+
+
+def _facts(
+    request: Request, decision: Decision, explanation: Explanation, trace: Trace
+) -> Iterable[tuple[str, Text | str]]:
     yield "effect", f"{decision.effect}, {decision.reason}"
     yield from _several("caller", explanation.caller)
     if explanation.asserted:
@@ -72,6 +115,8 @@ def _facts(request: Request, decision: Decision, explanation: Explanation) -> It
     yield from _several("unknown", decision.unknown)
     if explanation.shadow:
         yield "shadow", explanation.shadow
+    if nearest := _nearest_text(trace, decision):
+        yield "nearest", Text(plain(nearest), "bold")
     if explanation.advice:
         yield "next", Text(plain(explanation.advice), "bold")
 

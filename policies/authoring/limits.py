@@ -24,3 +24,5 @@ MAX_LINT_COMPARISONS = 1_000_000
 ANCHOR_EXPIRY_SECONDS = 30 * 86_400.0
 #: Seconds before its nextUpdate from which the linter reports a CRL (one day), and at most half its life.
 CRL_EXPIRY_SECONDS = 86_400.0
+#: Rules of which an explanation says why they did not match; those with the fewest failed conditions come first.
+MAX_TRACED_RULES = 20

@@ -167,3 +167,23 @@ def test_a_hostile_path_is_printed_as_text(peergate: Peergate) -> None:
     out = peergate("policy", "explain", STARTER, "GET", "https://orders.prod.svc/\x1b[2J[red]").out
     assert "\x1b" not in out
     assert "/\\x1b[2J[red]" in out
+
+
+WEB_POSTS = ("policy", "explain", STARTER, "--uri", WEB, "POST", "https://orders.prod.svc/v1/orders/17")
+
+
+def test_the_nearest_rule_and_what_the_others_lack_are_shown(peergate: Peergate) -> None:
+    out = peergate(*WEB_POSTS).out
+    assert "nearest     rule callers-read-orders would match if the method were `GET` or `HEAD`\n" in out
+    assert out.endswith(
+        "Rules about this caller or this route that did not match:\n"
+        "  allow callers-read-orders   the method is not `GET` or `HEAD`\n"
+        "  allow admin-changes-orders  the caller is not `admin`\n"
+    )
+
+
+def test_json_has_what_each_rule_lacks(peergate: Peergate) -> None:
+    answer = json.loads(peergate(*WEB_POSTS, "--format", "json").out)
+    assert answer["nearest"] == answer["unmatched"][0]
+    assert answer["nearest"]["missing"] == [{"what": "method", "wanted": "`GET` or `HEAD`"}]
+    assert answer["unmatched_left_out"] == 0
