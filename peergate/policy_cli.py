@@ -42,14 +42,18 @@ def run_tests(
     form: Annotated[
         PolicyTestFormat, typer.Option("--format", help="How to write the result.")
     ] = PolicyTestFormat.TEXT,
+    fail_under: Annotated[
+        int | None,
+        typer.Option("--fail-under", metavar="PERCENT", min=0, max=100, help="Exit 1 if fewer rules are reached."),
+    ] = None,
 ) -> ExitCode:
     """Run the *.test.yaml beside a policy, and say which rules no test reached.
 
-    Exit code: 0 if every request was decided as expected, else 1.
+    Exit code: 0 if every request was decided as expected and as many rules were reached as --fail-under asks, else 1.
     """
     from peergate.commands import test as command  # noqa: PLC0415 - each command loads only what it needs
 
-    return command.test(policy, form)
+    return command.test(policy, form, fail_under or 0)
 
 
 @policy_app.command()

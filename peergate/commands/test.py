@@ -15,8 +15,8 @@ from policies.engine.policy_set import PolicySet
 from policies.language.problem import Problem
 
 
-def test(path: str, form: PolicyTestFormat) -> ExitCode:
-    """Test the policy at `path` and print the result."""
+def test(path: str, form: PolicyTestFormat, fail_under: int) -> ExitCode:
+    """Test the policy at `path` and print the result. `fail_under`: percent of the rules that must be reached."""
     loaded = loaded_policy(path)
     if loaded.policy is None:
         return _refused(loaded.problems, f"{path}: the policy has problems, so it was not tested")
@@ -35,6 +35,12 @@ def test(path: str, form: PolicyTestFormat) -> ExitCode:
     else:
         for line in github_from_report(loaded.policy, report):
             print(line)
+    if report.coverage < fail_under:
+        said = (
+            f"{path}: {report.coverage:.1f} % of the rules are reached by a test, --fail-under asks for {fail_under} %"
+        )
+        stderr().print(styled((said, "bold red")), soft_wrap=True)
+        return ExitCode.NO
     return ExitCode.FINE if report.passed else ExitCode.NO
 
 

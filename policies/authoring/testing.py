@@ -47,6 +47,11 @@ class Report:
         return tuple(rule for rule in self.rule_ids if rule not in self.reached)
 
     @property
+    def coverage(self) -> float:
+        """Percent of the rules that some case reached."""
+        return 100 * (len(self.rule_ids) - len(self.unreached)) / len(self.rule_ids)
+
+    @property
     def passed(self) -> bool:
         """Whether there was something to test, and all of it was as expected."""
         return bool(self.results) and not self.failures

@@ -51,8 +51,9 @@ class TracedRule:
 class Trace:
     """What the rules that did not match lack.
 
-    `rules`: fewest failed conditions first, those that lack the caller last, at most MAX_TRACED_RULES. `left_out`: how
-    many more there are. `nearest`: where no rule matched, the enforced allow rule of which a single condition failed; else None.
+    - `rules`: fewest failed conditions first, those that lack the caller last, at most MAX_TRACED_RULES.
+    - `left_out`: how many more there are.
+    - `nearest`: where no rule matched, the enforced allow rule of which a single condition failed; else None.
     """
 
     rules: tuple[TracedRule, ...] = ()
