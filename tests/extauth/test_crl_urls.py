@@ -1,6 +1,10 @@
 """URLs of revocation, in the running service: the policy's are fetched, a certificate's never."""
 
 import signal
+import socket
+import ssl
+from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 
 from cryptography import x509
@@ -8,11 +12,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from peergate.demo.client import client_context, request_bytes
 from pki.authority import Issued
+from runtime.address import TcpAddress
+from runtime.envoy.ext_authz import Authorization
 from tests.extauth.service_process import Running, eventually, running
+from tests.extauth.test_envoy import careless_envoy, credentials
 from tests.extauth.test_serve import reason_of
 from tests.extauth.world import BILLING, POLICY, billing, mesh, question
 from tests.runtime.crl_server import CrlServer, counting_listener, crl_server
+from tests.support.front import Front
 
 ENTRY = "spiffe_trust_domain: acme.internal"
 
@@ -38,6 +47,48 @@ def test_a_crl_that_changes_at_its_url_revokes_in_every_worker_and_an_older_one_
             service.process.send_signal(signal.SIGHUP)
             eventually(lambda: "older than the last good one" in str(service.readiness()[1]["notices"]))
             assert reasons(service) == {"certificate_revoked"}
+
+
+class Opened:
+    """A TLS connection to Envoy that stays open."""
+
+    def __init__(self, front: Front, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> None:
+        self.stack = ExitStack()
+        plain = self.stack.enter_context(socket.create_connection(front.address, 10))
+        self.tls = self.stack.enter_context(context.wrap_socket(plain, server_hostname="h.example", session=session))
+
+    def status(self) -> int:
+        """Of the answer to one more request."""
+        self.tls.sendall(request_bytes("GET", b"/v1/a", [("Host", b"invoices.example")]))
+        response = HTTPResponse(self.tls)
+        response.begin()
+        response.read()
+        return response.status
+
+
+def test_through_envoy_it_holds_on_open_fresh_and_resumed_connections_within_two_seconds(
+    tmp_path: Path, envoy_binary: Path
+) -> None:
+    (tmp_path / "envoy").mkdir()
+    with crl_server() as server, ExitStack() as stack:
+        server.body = mesh().crl(number=1)
+        service = stack.enter_context(running(tmp_path, policy=policy(server)))
+        eventually(lambda: reasons(service) == {"allowed_by_rule"})
+        host, _, port = service.listen.rpartition(":")
+        authorization = Authorization(TcpAddress(host, int(port)), timeout=5)
+        front = stack.enter_context(careless_envoy(envoy_binary, authorization, tmp_path / "envoy"))
+        context = client_context(front.server_ca, credentials(tmp_path, "billing"))
+        first = Opened(front, context)
+        stack.enter_context(first.stack)
+        assert first.status() == 200
+        server.body = mesh().crl([billing().certificate], number=2)
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: first.status() == 403, 2)
+        fresh, resumed = Opened(front, context), Opened(front, context, first.tls.session)
+        stack.enter_context(fresh.stack)
+        stack.enter_context(resumed.stack)
+        assert resumed.tls.session_reused
+        assert (fresh.status(), resumed.status()) == (403, 403)
 
 
 def test_a_server_that_is_not_there_is_told_and_require_refuses(tmp_path: Path) -> None:
