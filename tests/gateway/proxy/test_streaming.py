@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.gateway.proxy.test_websocket import Switch, other_policy
 from tests.gateway.proxy.upstream import RecordingUpstream, answering
 from tests.gateway.proxy.world import answered, proxying, request, status_of
 from tests.gateway.server.world import Client, billing, eventually, everything
@@ -204,3 +205,24 @@ def test_an_answer_before_the_request_is_whole_is_passed_on() -> None:
     ):
         connection.sendall(head + b"begun")
         assert status_of(connection.recv(4096)) == 413
+
+
+def test_a_stream_ends_within_five_seconds_when_the_policy_no_longer_allows_it() -> None:
+    """Law 9, with the interval of the product: the answer stays incomplete, and the upstream is let go."""
+    switch, let_go = Switch(), threading.Event()
+
+    def endless(connection: socket.socket, _head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        if connection.recv(1) == b"":
+            let_go.set()
+
+    with RecordingUpstream(endless) as upstream, proxying(upstream.url, live=switch) as server:
+        with Client(billing()).connected(server) as connection:
+            connection.sendall(request())
+            got = b""
+            while b"first" not in got:
+                got += connection.recv(4096)
+            switch.current, began = other_policy(), time.monotonic()
+            assert not everything(connection).endswith(b"0\r\n\r\n")
+            assert time.monotonic() - began < 5
+        assert let_go.wait(5)
