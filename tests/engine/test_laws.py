@@ -16,7 +16,7 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.request import UNREPORTED, Request
 from policies.language.load import load_policy
 from policies.peer.certificate import IdentityFacts
-from policies.peer.presented import NO_CERTIFICATE, AssertedIdentity, MalformedCertificate
+from policies.peer.presented import NO_CERTIFICATE, AssertedIdentity, MalformedCertificate, Presented
 from policies.reason import Effect, Reason
 from tests.engine.callers import NoFiles, caller, request
 from tests.engine.oracle import Oracle
@@ -141,6 +141,45 @@ def _set_of(*texts: str) -> PolicySet | None:
     """The policy, or None where the generated rules are refused (bindings that do not tie, for one)."""
     files = {f"{number}.yaml": text.encode() for number, text in enumerate(texts)}
     return load_policy(files, NoFiles(_files())).policy
+
+
+@LAW
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["allow", "allow", "deny"]),
+            SELECTORS,
+            ROUTES,
+            EXTRAS | st.sampled_from([", mode: shadow", ", set_headers: {x-a: v}", ", set_headers: {x-a: w}"]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    PEERS,
+    st.lists(REQUESTS, min_size=2, max_size=12),
+)
+def test_a_policy_that_has_decided_before_decides_as_one_that_has_not(
+    rules: list[RuleTuple], peer: Presented, asked: list[Request]
+) -> None:
+    policy = _set_of(_text(rules))
+    if policy is None:
+        return
+    requests = [replace(each, peer=peer) for each in asked]
+    fresh = {index: evaluate(_fresh(policy), each) for index, each in enumerate(requests)}
+    for index, each in [*enumerate(requests), *enumerate(requests)]:
+        assert evaluate(policy, each) == fresh[index]
+
+
+def _fresh(policy: PolicySet) -> PolicySet:
+    """The same policy, which has not seen any caller."""
+    return PolicySet(
+        identities=policy.identities,
+        routes=policy.routes,
+        rules=policy.rules,
+        trust=policy.trust,
+        strict_sni=policy.strict_sni,
+        generation=policy.generation,
+    )
 
 
 @LAW
