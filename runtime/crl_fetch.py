@@ -8,7 +8,7 @@ own CRL. What changes becomes a new generation as a changed file does (`runtime.
 from collections.abc import Callable, Collection
 from random import random
 from threading import Event, Lock, Thread
-from time import time
+from time import monotonic, time
 
 from policies.peer.crl import Crl, CrlKey
 from policies.peer.crl_source import CrlSource
@@ -113,6 +113,7 @@ class _Running:
         self.fetch = fetch
         self.wake = Event()
         self.stop = Event()
+        self.attempted = Event()
         self._jitter = jitter
         Thread(target=self._run, name="crl-fetch", daemon=True).start()
 
@@ -123,6 +124,7 @@ class _Running:
     def _run(self) -> None:
         while not self.stop.is_set():
             self.fetch.attempt()
+            self.attempted.set()
             # Many processes that began at one moment do not ask at one moment again.
             self.wake.wait(self.fetch.due_seconds(time()) * (0.5 + self._jitter() / 2))
             self.wake.clear()
@@ -157,6 +159,15 @@ class CrlFetches:
                 self._running.pop(source).end()
             wanted = {source.url.text for source in sources if source not in self._running}
             self._unfetched = {url: None for url in self._unfetched if url in wanted}
+
+    def wait_for_first(self, seconds: float) -> bool:
+        """Wait until each was attempted once, at most `seconds`; whether any was good."""
+        ends = monotonic() + seconds
+        with self._lock:
+            running = tuple(self._running.values())
+        for one in running:
+            one.attempted.wait(max(0.0, ends - monotonic()))
+        return any(one.fetch.content is not None for one in running)
 
     def refresh(self) -> None:
         """Fetch all again now."""

@@ -52,7 +52,7 @@ def may_connect(address: str, *, allow_private: bool) -> bool:
         ip = ip.ipv4_mapped or ip
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_reserved and not ip.is_loopback):
         return False
-    if isinstance(ip, IPv6Address) and any(ip in network for network in _TRANSLATED):
+    if isinstance(ip, IPv6Address) and (ip.is_site_local or any(ip in network for network in _TRANSLATED)):
         return False
     return allow_private or ip.is_global
 

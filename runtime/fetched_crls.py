@@ -17,6 +17,10 @@ class FetchedCrls(Protocol):
         """Fetch these and no others any more."""
         ...
 
+    def wait_for_first(self, seconds: float) -> bool:
+        """Wait until each was asked for once, at most `seconds`; whether there is any."""
+        ...
+
 
 class _NothingFetched:
     """For commands that look at a policy and go nowhere."""
@@ -26,6 +30,9 @@ class _NothingFetched:
 
     def keep(self, sources: Collection[CrlSource]) -> None:
         pass
+
+    def wait_for_first(self, seconds: float) -> bool:
+        return False
 
 
 NOTHING_FETCHED: FetchedCrls = _NothingFetched()

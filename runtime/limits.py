@@ -108,5 +108,7 @@ MAX_TRIED_ADDRESSES = 4
 #: Seconds between two fetches of a CRL: half of what is left until nextUpdate, within these bounds.
 MIN_REFRESH_SECONDS = 10.0
 MAX_REFRESH_SECONDS = 300.0
+#: Seconds for which the start of a process waits for its first CRLs.
+FIRST_FETCH_SECONDS = 5.0
 #: Seconds before a fetch that failed is tried again: doubled each time, up to the longest refresh.
 RETRY_SECONDS = 1.0

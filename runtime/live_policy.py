@@ -14,7 +14,14 @@ from policies.language.codes import Code
 from policies.language.load import Loaded, load_policy
 from policies.language.problem import Position, Problem
 from runtime.folder_watch import FolderWatch
-from runtime.limits import MAX_SHOWN_PROBLEMS, SET_ASIDE_SECONDS, SETTLE_SECONDS, SWEEP_SECONDS, UNSETTLED_SECONDS
+from runtime.limits import (
+    FIRST_FETCH_SECONDS,
+    MAX_SHOWN_PROBLEMS,
+    SET_ASIDE_SECONDS,
+    SETTLE_SECONDS,
+    SWEEP_SECONDS,
+    UNSETTLED_SECONDS,
+)
 from runtime.low_pause import LOW_PAUSE, release
 from runtime.metrics import Metrics
 from runtime.policy_source import PolicyReading, PolicySource
@@ -63,6 +70,9 @@ class LivePolicy:
         """Load for the first time, then watch in a thread. A policy with problems is no error (law 4)."""
         with LOW_PAUSE.during_load():
             self._read_once()
+            # What is revoked must not pass just because the process is young.
+            if self._source.crls.wait_for_first(FIRST_FETCH_SECONDS):
+                self._read_once()
             LOW_PAUSE.set_aside()
         self._retired.clear()
         self._thread.start()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -12,6 +13,7 @@ from policies.peer.crl_source import CrlSource, CrlUrl
 from policies.peer.presented import presented_from_der
 from policies.reason import Reason
 from runtime import crl_fetch as module
+from runtime import live_policy
 from runtime.crl_fetch import CrlFetch, CrlFetches, refresh_seconds, retry_seconds
 from runtime.limits import MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS
 from runtime.live_policy import LivePolicy
@@ -173,6 +175,42 @@ def test_under_require_nothing_is_known_until_the_first_fetch(serving: Serving, 
     assert serving.reason() is Reason.REVOCATION_UNKNOWN
     server.body, server.status = ROOT.crl(), 200
     eventually(lambda: serving.reason() is None)
+
+
+@pytest.mark.parametrize("revocation", ["require", "if-available"])
+def test_what_is_revoked_when_a_process_starts_is_refused_from_its_first_request_on(
+    server: CrlServer, tmp_path: Path, revocation: str
+) -> None:
+    server.body = ROOT.crl([LEAF.certificate], number=1)
+    serving = Serving(server, tmp_path, revocation)
+    assert serving.reason() is Reason.CERTIFICATE_REVOKED
+    serving.live.stop()
+    serving.fetches.stop()
+
+
+def test_a_server_that_hangs_delays_a_start_by_a_bounded_time(
+    server: CrlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_policy, "FIRST_FETCH_SECONDS", 0.3)
+    server.trickle = True
+    began = monotonic()
+    serving = Serving(server, tmp_path)
+    assert monotonic() - began < 3
+    assert serving.reason() is Reason.REVOCATION_UNKNOWN
+    serving.live.stop()
+    serving.fetches.stop()
+
+
+def test_a_policy_that_is_broken_meanwhile_keeps_its_crls(serving: Serving, server: CrlServer, tmp_path: Path) -> None:
+    server.body, server.status = ROOT.crl([LEAF.certificate], number=1), 200
+    eventually(lambda: serving.reason() is Reason.CERTIFICATE_REVOKED)
+    replace_file(tmp_path / "policy.yaml", "version: 1\nrules: [")
+    eventually(lambda: bool(serving.live.status.problems))
+    server.body = ROOT.crl([LEAF.certificate], number=2)
+    serving.fetches.refresh()
+    replace_file(tmp_path / "policy.yaml", policy(server, "require") + "# mended\n")
+    eventually(lambda: not serving.live.status.problems)
+    assert serving.reason() is Reason.CERTIFICATE_REVOKED
 
 
 def test_a_new_crl_is_a_new_generation_that_revokes_within_two_seconds(serving: Serving, server: CrlServer) -> None:

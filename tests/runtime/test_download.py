@@ -1,5 +1,6 @@
 """A download keeps its bounds of time, size and address, whatever the server does."""
 
+import socket
 from collections.abc import Iterator
 from time import monotonic
 
@@ -118,7 +119,7 @@ def test_a_private_address_must_be_allowed(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        *("169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "::169.254.169.254"),
+        *("169.254.169.254", "fe80::1", "fec0::1", "::ffff:169.254.169.254", "::169.254.169.254"),
         *("64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1"),
         *("0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"),
     ],
@@ -130,3 +131,27 @@ def test_what_leads_to_the_link_or_nowhere_is_never_allowed(address: str) -> Non
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111"])
 def test_a_public_address_needs_no_permission(address: str) -> None:
     assert may_connect(address, allow_private=False)
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    server: CrlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = socket.getaddrinfo, []
+
+    def resolve(host: str, port: int, *rest: object, **named: object) -> object:
+        """A name that leads elsewhere from the second time on."""
+        if host != "rebinding.example":
+            return real(host, port, *rest, **named)  # type: ignore[arg-type]  # handed on as it came
+        asked.append(host)
+        address = "127.0.0.1" if len(asked) == 1 else "169.254.169.254"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    server.body = b"list"
+    url = CrlUrl.parse(server.url.replace("127.0.0.1", "rebinding.example"))
+    found = download(url, allow_private=True)
+    assert found is not None
+    assert (found.content, asked) == (b"list", ["rebinding.example"])
+    assert server.asked[0]["Host"] == f"rebinding.example:{server.port}"
+    with pytest.raises(DownloadError, match="may be connected to"):
+        download(url, allow_private=True)
