@@ -36,9 +36,8 @@ def test(path: str, form: PolicyTestFormat, fail_under: int) -> ExitCode:
         for line in github_from_report(loaded.policy, report):
             print(line)
     if report.coverage < fail_under:
-        said = (
-            f"{path}: {report.coverage:.1f} % of the rules are reached by a test, --fail-under asks for {fail_under} %"
-        )
+        reached = len(report.rule_ids) - len(report.unreached)
+        said = f"{path}: tests reach {reached} of {len(report.rule_ids)} rules, --fail-under asks for {fail_under} %"
         stderr().print(styled((said, "bold red")), soft_wrap=True)
         return ExitCode.NO
     return ExitCode.FINE if report.passed else ExitCode.NO

@@ -40,7 +40,7 @@ def json_from_explanation(
     }
     answer["unmatched"] = [_traced_object(rule) for rule in trace.rules]
     answer["unmatched_left_out"] = trace.left_out
-    if trace.nearest is not None and not decision.allowed:
+    if trace.nearest is not None:
         answer["nearest"] = _traced_object(trace.nearest)
     if explanation.advice:
         answer["next"] = explanation.advice
@@ -80,8 +80,9 @@ def _first_failed(missing: Sequence[Missing]) -> str:
     return f"the {first.what} is not {first.wanted}{more}"
 
 
-def _nearest_text(trace: Trace, decision: Decision) -> str:
-    if trace.nearest is None or decision.allowed:
+def nearest_text(trace: Trace) -> str:
+    """What would have to be different for the nearest rule to match; empty if none is near."""
+    if trace.nearest is None:
         return ""
     (missing,) = trace.nearest.missing
     return f"rule {trace.nearest.id} would match if the {missing.what} were {missing.wanted}"
@@ -115,7 +116,7 @@ def _facts(
     yield from _several("unknown", decision.unknown)
     if explanation.shadow:
         yield "shadow", explanation.shadow
-    if nearest := _nearest_text(trace, decision):
+    if nearest := nearest_text(trace):
         yield "nearest", Text(plain(nearest), "bold")
     if explanation.advice:
         yield "next", Text(plain(explanation.advice), "bold")

@@ -9,10 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from peergate.console import plain, print_facts, stdout, styled
+from peergate.reports.explain import nearest_text
 from peergate.reports.problems import github_annotation
 from policies.authoring.explain import explanation_from_decision
 from policies.authoring.suite import Suite
 from policies.authoring.testing import Report, Result
+from policies.authoring.trace import trace_from_decision
 from policies.engine.decision import Decision
 from policies.engine.policy_set import PolicySet
 
@@ -69,6 +71,8 @@ def _print_failure(console: Console, policy: PolicySet, result: Result) -> None:
     if decision.problems or not decision.rules:
         facts.append(("why", explanation.verdict))
     facts += [("unknown", note) for note in decision.unknown]
+    nearest = nearest_text(trace_from_decision(policy, case.request, decision))
+    facts += [("nearest", nearest)] if nearest else []
     facts += [("next", explanation.advice)] if explanation.advice else []
     print_facts(console, facts, indent=5)
     console.print()

@@ -128,3 +128,24 @@ def test_github_annotates_the_failing_test(peergate: Peergate, failing: Path) ->
     first, second = peergate("policy", "test", str(failing), "--format", "github").out.splitlines()
     assert first.startswith(f"::error file={failing}/policy.test.yaml,line=3,col=5,title=it is <closed>::")
     assert second == "::notice title=rules that no test reached::admin-changes-orders"
+
+
+def test_fail_under_asks_for_a_part_of_the_rules(peergate: Peergate, copy: Path) -> None:
+    web = "{uri: 'spiffe://acme.internal/ns/prod/sa/web'}"
+    case = f"{{as: {web}, request: GET https://orders.prod.svc/v1/orders, expect: allow}}"
+    (copy / "policy.test.yaml").write_text(f"version: 1\ntests:\n  - {case}\n")
+    assert peergate("policy", "test", str(copy), "--fail-under", "50").code == 0
+    ended = peergate("policy", "test", str(copy), "--fail-under", "51")
+    assert (ended.code, ended.err) == (1, f"{copy}: tests reach 1 of 2 rules, --fail-under asks for 51 %\n")
+
+
+def test_a_part_above_the_whole_is_a_wrong_command_line(peergate: Peergate) -> None:
+    assert peergate("policy", "test", STARTER, "--fail-under", "101").code == 2
+
+
+def test_a_failure_names_the_rule_that_was_nearest(peergate: Peergate, copy: Path) -> None:
+    web = "{uri: 'spiffe://acme.internal/ns/prod/sa/web'}"
+    case = f"{{as: {web}, request: POST https://orders.prod.svc/v1/orders, expect: allow}}"
+    (copy / "policy.test.yaml").write_text(f"version: 1\ntests:\n  - {case}\n")
+    out = peergate("policy", "test", str(copy)).out
+    assert "nearest   rule callers-read-orders would match if the method were `GET` or `HEAD`\n" in out
