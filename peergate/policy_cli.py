@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from peergate.errors import ArgumentError
 from peergate.exit_code import ExitCode
 from peergate.formats import CheckFailOn, CheckFormat, FailOn, Format, PolicyTestFormat
 from peergate.help import help_without_command
@@ -59,8 +60,12 @@ def run_tests(
 @policy_app.command()
 def explain(
     policy: Policy,
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST …", show_default=False)],
-    url: Annotated[str, typer.Argument(metavar="URL", help="https://host/path", show_default=False)],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST …", show_default=False)] = "",
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://host/path", show_default=False)] = "",
+    decision: Annotated[
+        str | None, typer.Option(metavar="ID", help="A decision_id; its request is taken from --log.")
+    ] = None,
+    log: Annotated[str | None, typer.Option(metavar="FILE", help="The decision log; - reads standard input.")] = None,
     cert: Annotated[
         str | None, typer.Option("--cert", metavar="FILE", help="The caller's certificate, PEM, leaf first.")
     ] = None,
@@ -89,6 +94,13 @@ def explain(
     from peergate.commands import explain as command  # noqa: PLC0415 - each command loads only what it needs
     from policies.authoring.claim import Claim  # noqa: PLC0415 - as above
 
+    asked = (cert, uri, dns, email, ip_san, subject, issuer, serial, fingerprint, pin, trust, source, sni, header, at)
+    if decision is not None and log is not None and not method and not any(item is not None for item in asked):
+        return command.explain_recorded(policy, decision, log, form)
+    if decision is not None or log is not None:
+        raise ArgumentError("a recorded decision is asked for by --decision ID and --log FILE, and nothing else")
+    if not url:
+        raise ArgumentError("name a METHOD and a URL, or --decision ID and --log FILE")
     claim = Claim(
         uri=tuple(uri or ()),
         dns=tuple(dns or ()),

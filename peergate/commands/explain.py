@@ -1,9 +1,12 @@
 """`peergate policy explain`: what a policy decides on one request, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from peergate.arguments import asked_time, read_argument
 from peergate.certificate_file import presented_from_files
+from peergate.commands.replay import line_batches, opened
+from peergate.console import stderr, styled
 from peergate.errors import ArgumentError
 from peergate.exit_code import ExitCode
 from peergate.formats import Format
@@ -13,10 +16,12 @@ from policies.authoring.address import address_from_text
 from policies.authoring.claim import Claim, ClaimError, asserted_from_claim
 from policies.authoring.examination import Examination, examination_from_presented
 from policies.authoring.explain import explanation_from_decision
+from policies.authoring.json_line import LineError, object_from_line
 from policies.authoring.trace import trace_from_decision
 from policies.authoring.url import target_from_url
 from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
+from policies.engine.recorded import RecordError, request_from_record
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, Presented, PresentedCertificate
 
@@ -44,13 +49,47 @@ def explain(path: str, question: Question, form: Format) -> ExitCode:
     if loaded.policy is None:
         print_unusable(loaded)
         return ExitCode.NO
-    request = _request(question, loaded.policy)
-    decision = evaluate(loaded.policy, request)
-    explanation = explanation_from_decision(loaded.policy, request, decision)
-    examination = _examination(request, loaded.policy)
+    return _explained(loaded.policy, _request(question, loaded.policy), form)
+
+
+def explain_recorded(path: str, decision_id: str, log: str, form: Format) -> ExitCode:
+    """Decide again on the request of one decision record in `log`, at its time, and print the verdict."""
+    loaded = loaded_policy(path)
+    if loaded.policy is None:
+        print_unusable(loaded)
+        return ExitCode.NO
+    record = _record(decision_id, log)
+    try:
+        request = request_from_record(record)
+    except RecordError as error:
+        raise ArgumentError(f"--decision {decision_id}: the record cannot be judged again: {error}") from None
+    if record.get("generation") != loaded.policy.generation:
+        said = f"recorded under generation {record.get('generation')}, judged under {loaded.policy.generation}"
+        stderr().print(styled((said, "yellow")), soft_wrap=True)
+    return _explained(loaded.policy, request, form)
+
+
+def _record(decision_id: str, log: str) -> Mapping[str, object]:
+    """The first record of that id; lines that are no JSON object are passed over, as a log may end in half a line."""
+    wanted = decision_id.encode("utf-8", "surrogateescape")
+    with opened(log) as stream:
+        for line in (line for lines in line_batches(stream) for line in lines if wanted in line):
+            try:
+                fields = object_from_line(line)
+            except LineError:
+                continue
+            if fields.get("decision_id") == decision_id:
+                return fields
+    raise ArgumentError(f"{log!r} has no record of the decision {decision_id!r}")
+
+
+def _explained(policy: PolicySet, request: Request, form: Format) -> ExitCode:
+    decision = evaluate(policy, request)
+    explanation = explanation_from_decision(policy, request, decision)
+    examination = _examination(request, policy)
     if examination is not None and examination.fix:
         explanation = replace(explanation, advice=examination.fix)
-    trace = trace_from_decision(loaded.policy, request, decision)
+    trace = trace_from_decision(policy, request, decision)
     if form is Format.JSON:
         print(json_from_explanation(decision, explanation, examination, trace))
     else:

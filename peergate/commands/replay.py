@@ -29,7 +29,7 @@ def replay(path: str, file: str, form: Format, *, fail_on_changed: bool) -> Exit
     answers = Replay(loaded.policy, time)
     written = _ENCODE if form is Format.JSON else _text
     changed = False
-    with _opened(file) as stream:
+    with opened(file) as stream:
         for lines in line_batches(stream):
             replies = [answers.answer(line) for line in lines]
             changed = changed or any(reply.get("changed") is True for reply in replies)
@@ -56,7 +56,8 @@ def line_batches(stream: BinaryIO) -> Iterator[list[bytes]]:
         yield [rest]
 
 
-def _opened(file: str) -> BinaryIO:
+def opened(file: str) -> BinaryIO:
+    """The bytes of `file`, or of standard input for `-`. Raises ArgumentError."""
     if file == "-":
         return sys.stdin.buffer
     try:

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from peergate.loading import loaded_policy
 from pki.authority import Authority
+from policies.authoring.claim import Claim, asserted_from_claim
+from policies.engine.evaluate import evaluate
+from policies.engine.record import decision_record, line_from_record
+from policies.engine.request import UNREPORTED, Request
 from tests.peergate.commands import LIBRARY, STARTER, WEB, Peergate
 
 ORDERS = "https://orders.prod.svc/v1/orders"
@@ -169,6 +174,7 @@ def test_a_hostile_path_is_printed_as_text(peergate: Peergate) -> None:
     assert "/\\x1b[2J[red]" in out
 
 
+NOW = 1_790_000_000.0
 WEB_POSTS = ("policy", "explain", STARTER, "--uri", WEB, "POST", "https://orders.prod.svc/v1/orders/17")
 
 
@@ -187,3 +193,57 @@ def test_json_has_what_each_rule_lacks(peergate: Peergate) -> None:
     assert answer["nearest"] == answer["unmatched"][0]
     assert answer["nearest"]["missing"] == [{"what": "method", "wanted": "`GET` or `HEAD`"}]
     assert answer["unmatched_left_out"] == 0
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    """A log whose last line is cut off, with one denied request of the web service."""
+    loaded = loaded_policy(STARTER)
+    assert loaded.policy is not None
+    request = Request(
+        peer=asserted_from_claim(Claim(uri=(WEB,)), loaded.policy.trust),
+        method="POST",
+        target="/v1/orders/17",
+        host="orders.prod.svc",
+        headers={},
+        seen_headers=None,
+        source_ip=None,
+        sni=UNREPORTED,
+        time=NOW,
+    )
+    decision = evaluate(loaded.policy, request)
+    record = decision_record(
+        decision, request, decision_id="0badcafe", enforcement="extauth", time=NOW, latency=0.001, labels={}
+    )
+    path = tmp_path / "decisions.jsonl"
+    path.write_text(f'no json 0badcafe\n{line_from_record(record)}\n{{"decision_id":"0badcafe')
+    return str(path)
+
+
+def test_a_recorded_decision_is_explained(peergate: Peergate, log: str) -> None:
+    ended = peergate("policy", "explain", STARTER, "--decision", "0badcafe", "--log", log)
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.out.startswith("Denied: no rule allows web to POST orders.prod.svc/v1/orders/17.\n")
+    assert "nearest     rule callers-read-orders" in ended.out
+
+
+def test_a_record_of_another_generation_is_said(peergate: Peergate, log: str) -> None:
+    text = Path(log).read_text()
+    Path(log).write_text(re.sub(r'"generation":"[0-9a-f]{16}"', '"generation":"0123456789abcdef"', text))
+    ended = peergate("policy", "explain", STARTER, "--decision", "0badcafe", "--log", log)
+    assert ended.err.startswith("recorded under generation 0123456789abcdef, judged under ")
+
+
+def test_a_decision_that_the_log_does_not_have_is_a_wrong_command_line(peergate: Peergate, log: str) -> None:
+    ended = peergate("policy", "explain", STARTER, "--decision", "cafe", "--log", log)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"peergate: {log!r} has no record of the decision 'cafe'\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["GET"], ["--decision", "x"], ["--log", "x"], ["--decision", "x", "--log", "y", "--uri", WEB]]
+)
+def test_half_a_question_is_a_wrong_command_line(peergate: Peergate, arguments: list[str]) -> None:
+    ended = peergate("policy", "explain", STARTER, *arguments)
+    assert ended.code == 2
+    assert "--decision ID" in ended.err
