@@ -149,6 +149,16 @@ def replay(
 
 
 @policy_app.command()
+def init(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Made if it is not there.", show_default=False)],
+) -> ExitCode:
+    """Write a commented policy to start from, with its tests and the schema for editors. Replaces nothing."""
+    from peergate.commands import init as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.init(folder)
+
+
+@policy_app.command()
 def schema(
     tests: Annotated[bool, typer.Option("--tests", help="The schema of *.test.yaml files instead.")] = False,
     form: Annotated[Format, typer.Option("--format", help="Indented, or on one line.")] = Format.TEXT,
