@@ -6,7 +6,7 @@ INVARIANT: `implies(a, b)` means that for every caller the truth of `a` (false <
 
 from collections.abc import Hashable
 
-from policies.engine.pattern import SegmentPattern
+from policies.engine.pattern import SegmentPattern, Wild
 from policies.engine.selector import (
     AllOf,
     AnyOf,
@@ -72,17 +72,22 @@ def keys_needed(selector: Selector) -> frozenset[Hashable] | None:
                     return None
                 found |= keys
             return frozenset(found)
+        case UriIs(pattern, _):
+            return frozenset({("uri", _leading(pattern))})
         case field:
             return _field_keys(field) or None
 
 
 def keys_of(selector: Selector) -> frozenset[Hashable]:
-    """The exact names that a selector tests, those of one alternative."""
+    """The exact names that a selector tests, and every literal beginning of its URIs; those of one alternative."""
     match _target(selector):
         case AllOf(parts):
             return frozenset[Hashable]().union(*map(keys_of, parts))
         case AnyOf(parts):
             return keys_of(parts[0]) if parts else frozenset()
+        case UriIs(pattern, _):
+            leading = _leading(pattern)
+            return frozenset(("uri", leading[:size]) for size in range(len(leading) + 1))
         case field:
             return _field_keys(field)
 
@@ -111,8 +116,6 @@ def _implies_field(a: Selector, b: Selector) -> bool:
 
 def _field_keys(field: Selector) -> frozenset[Hashable]:
     match field:
-        case UriIs(pattern, _) if pattern.is_literal:
-            return frozenset({("uri", pattern.segments)})
         case DnsIs(host) if host.depth == 0:
             return frozenset({("dns", host.suffix)})
         case SerialIn(serials):
@@ -120,6 +123,12 @@ def _field_keys(field: Selector) -> frozenset[Hashable]:
         case DigestIn(_, digests):
             return frozenset(("digest", digest) for digest in digests)
     return frozenset()
+
+
+def _leading(pattern: SegmentPattern) -> tuple[str, ...]:
+    """The literal segments before the first wildcard: a pattern that covers this one begins with some of them."""
+    wild = next((at for at, part in enumerate(pattern.segments) if isinstance(part, Wild)), len(pattern.segments))
+    return tuple(part for part in pattern.segments[:wild] if isinstance(part, str))
 
 
 def _target(selector: Selector) -> Selector:
