@@ -43,6 +43,9 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
     version = scope.get("http_version", "1.1")
     if version not in {"1.0", "1.1"}:
         raise UnforwardableError(f"HTTP/{version} is not forwarded")
+    has_body = _has_body(raw, version)
+    if has_body and scope["type"] == "websocket":
+        raise UnforwardableError("the request for a WebSocket has a body, which nobody would read")
     judged = scope.get(PEERGATE)
     headers = upstream_headers(
         raw,
@@ -51,7 +54,7 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
         "https" if scope.get("scheme") in {"https", "wss"} else "http",
         xfcc=xfcc,
     )
-    return Outgoing(method, _target(scope), _host(raw), headers, _has_body(raw, version))
+    return Outgoing(method, _target(scope), _host(raw), headers, has_body)
 
 
 def _target(scope: Scope) -> str:

@@ -13,6 +13,12 @@ def post(*fields: bytes, body: bytes, line: bytes = b"POST /v1/a HTTP/1.1", end:
     return end.join((line, b"Host: h.example", *fields, b"", b"")) + body
 
 
+def websocket(*fields: bytes, body: bytes) -> bytes:
+    upgrade = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13")
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    return post(*upgrade, key, *fields, body=body, line=b"GET /v1/a HTTP/1.1")
+
+
 CHUNKED = b"0\r\n\r\n" + INNER
 
 #: Requests of which some reader could make two, or another one than was judged.
@@ -66,6 +72,8 @@ AMBIGUOUS = {
     "an upgrade to h2c": post(
         b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk", body=b""
     ),
+    "a WebSocket with a body": websocket(b"Content-Length: %d" % len(INNER), body=INNER),
+    "a WebSocket with chunks": websocket(b"Transfer-Encoding: chunked", body=CHUNKED),
     "CONNECT": b"CONNECT h.example:443 HTTP/1.1\r\n" + H + b"\r\n",
     "OPTIONS *": b"OPTIONS * HTTP/1.1\r\n" + H + b"\r\n",
     "a method in small letters": b"get /v1/a HTTP/1.1\r\n" + H + b"\r\n",
