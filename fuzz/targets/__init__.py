@@ -1,7 +1,7 @@
 """Every target by its name."""
 
 from fuzz.target import Target
-from fuzz.targets import certificate, policy, question, replay, target, xfcc
+from fuzz.targets import certificate, policy, proxy_header, question, replay, target, xfcc
 
 TARGETS: dict[str, Target] = {
     found.name: found
@@ -11,6 +11,7 @@ TARGETS: dict[str, Target] = {
         certificate.BUNDLE,
         certificate.NAME,
         xfcc.TARGET,
+        *proxy_header.TARGETS,
         policy.TARGET,
         replay.TARGET,
         question.CHECK,
