@@ -56,6 +56,7 @@ class EchoServer:
         self.port = runner.addresses[0][1]
         await self._stop.wait()
         await runner.cleanup()
+        await connections_closed()
 
     async def _refuse(self, request: web.Request) -> web.Response:
         return web.Response(status=418, headers={"x-why": "tea"})
@@ -94,8 +95,21 @@ async def opened(
             yield connection
 
 
+async def connections_closed() -> None:
+    """Wait for what outlives a session that is closed: the end of its TLS connections."""
+    transports = asyncio.get_running_loop()._transports  # type: ignore[attr-defined]  # nothing public tells
+    async with asyncio.timeout(5):
+        while any(transport._sock is not None for transport in list(transports.values())):
+            await asyncio.sleep(0.005)
+
+
 def run(scene: Any) -> Any:
-    return asyncio.run(asyncio.wait_for(scene, 20))
+    async def whole() -> Any:
+        found = await asyncio.wait_for(scene, 20)
+        await connections_closed()
+        return found
+
+    return asyncio.run(whole())
 
 
 def test_messages_go_both_ways() -> None:
