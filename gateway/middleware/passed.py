@@ -22,10 +22,14 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
 
 
 def changed_headers(headers: RawHeaders, changes: HeaderChanges) -> RawHeaders:
-    """`headers` without those that are removed or replaced, and with those that are put, at the end."""
+    """`headers` without those that are removed or replaced, and with those that are put, at the end.
+
+    No name with `_` passes: servers that map headers to variables take it for the one with `-`, which is the one that
+    was judged. nginx drops them by default, and Envoy as peergate configures it.
+    """
     put = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in changes.put]
     dropped = _names(changes.removed, tuple([name for name, _ in put]))
-    return [header for header in headers if header[0].lower() not in dropped] + put
+    return [header for header in headers if b"_" not in header[0] and header[0].lower() not in dropped] + put
 
 
 @lru_cache(maxsize=MAX_REMEMBERED_HEADER_SETS)

@@ -30,6 +30,8 @@ def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
     chain = tls.get("client_cert_chain")
     if not isinstance(chain, list | tuple):
         return MalformedCertificate("the ASGI TLS extension has no client_cert_chain")
+    if tls.get("client_cert_error"):
+        return MalformedCertificate("the server says that the client's certificate is not valid")
     if not chain:
         return _without_certificate(tls)
     if len(chain) > MAX_CHAIN_CERTIFICATES or set(map(type, chain)) != {str}:
@@ -39,6 +41,6 @@ def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
 
 def _without_certificate(tls: Mapping[str, object]) -> Presented:
     """An empty chain means that nothing was presented only if nothing else speaks of a caller."""
-    if tls.get("client_cert_name") or tls.get("client_cert_error"):
+    if tls.get("client_cert_name"):
         return MalformedCertificate("the server names the client's certificate but does not show it")
     return NO_CERTIFICATE

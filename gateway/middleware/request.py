@@ -18,10 +18,10 @@ from runtime.check import Received
 from runtime.errors import MalformedQuestionError
 from runtime.hops import IpAddress, address_from_text
 from runtime.identity_headers import XFCC
-from runtime.raw_headers import headers_from_raw
+from runtime.raw_headers import Headers, headers_from_raw
 from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
-_ALWAYS_READ = frozenset({"host", XFCC, TRACEPARENT})
+_ALWAYS_READ = frozenset({"connection", "host", XFCC, TRACEPARENT})
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
 
 
@@ -34,6 +34,7 @@ def received_from_scope(
     """
     conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
     names, found = headers_from_raw(scope["headers"], _read_names(conditions))
+    _refuse_unforwarded(found, conditions)
     connection = _connection(scope)
     request = Request(
         presented_from_scope(reader, scope) if presented is None else presented,
@@ -48,6 +49,14 @@ def received_from_scope(
     )
     trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
     return Received(request, names, "", trace_id)
+
+
+def _refuse_unforwarded(found: Headers, conditions: frozenset[str]) -> None:
+    """A header that Connection lists ends here (RFC 9110 §7.6.1): what is judged by it must not arrive without it."""
+    for value in found.get("connection", ()):
+        listed = {token.strip(" \t").lower() for token in value.split(",")} & conditions & found.keys()
+        if listed:
+            raise MalformedQuestionError(f"Connection lists {min(listed)}, by which requests are judged")
 
 
 @lru_cache(maxsize=8)

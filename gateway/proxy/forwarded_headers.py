@@ -13,17 +13,15 @@ from urllib.parse import quote
 from gateway.middleware.judged import Judged
 from gateway.proxy.errors import UnforwardableError
 from gateway.proxy.limits import MAX_REMEMBERED_CERTIFICATES
-from policies.engine.header_names import CONNECTION_HEADERS
+from policies.engine.header_names import CONNECTION_HEADERS, ORIGIN_HEADERS
 from policies.peer.presented import PresentedCertificate
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 #: RFC 9110 §7.6.1, with the upgrade to HTTP/2 that RFC 9113 has taken back.
 _OF_A_CONNECTION = frozenset(name.encode() for name in CONNECTION_HEADERS - {"content-length"}) | {b"http2-settings"}
-#: Say where the request came from: they are written by us, from the connection.
-_OF_A_HOP = frozenset(
-    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port", b"x-real-ip"}
-)
+#: They are written by us, from the connection.
+_OF_A_HOP = frozenset(name.encode() for name in ORIGIN_HEADERS)
 #: A client cannot have them removed by listing them in Connection.
 _FRAMING = frozenset({b"host", b"content-length"})
 

@@ -18,6 +18,10 @@ from gateway.proxy.forwarded_headers import upstream_headers
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
+#: A tunnel, and what would show a client the headers that its request had when it left us.
+_NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """`host`: of the Host header. `has_body`: whether one follows, in chunks if `headers` have no content-length."""
@@ -38,7 +42,7 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
     """What is forwarded of an `http` or `websocket` scope. Raises UnforwardableError."""
     raw = scope["headers"]
     method = scope["method"] if scope["type"] == "http" else "GET"
-    if method == "CONNECT" or method != method.upper():
+    if method in _NEVER_FORWARDED or method != method.upper():
         raise UnforwardableError(f"the method {method[:40]!r} is not forwarded")
     version = scope.get("http_version", "1.1")
     if version not in {"1.0", "1.1"}:

@@ -11,6 +11,10 @@ IDENTITY_PREFIXES = ("ssl-client-", "x-forwarded-tls-", "x-peergate-")
 REWRITING_HEADERS = frozenset(
     {"x-original-url", "x-rewrite-url", "x-http-method", "x-http-method-override", "x-method-override"}
 )
+#: Say where a request came from: every proxy writes them anew, so what was judged is not what the upstream gets.
+ORIGIN_HEADERS = frozenset(
+    {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip"}
+)
 #: Belong to one connection (RFC 9110 §7.6.1) or frame the message (RFC 9112 §6).
 CONNECTION_HEADERS = frozenset(
     {

@@ -83,6 +83,9 @@ def test_a_policy_without_problems_compiles() -> None:
         (rule("allow: authenticated, to: {headers: {x_forwarded_client_cert: [a]}}"), "header_invalid"),
         (rule("allow: authenticated, to: {headers: {x-peergate-identity: [a]}}"), "header_invalid"),
         (rule("allow: authenticated, to: {headers: {connection: [a]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {X-Forwarded-For: [10.0.0.1]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {x-real-ip: [10.0.0.1]}}"), "header_invalid"),
+        (rule("allow: authenticated, to: {headers: {forwarded: [a]}}"), "header_invalid"),
         (rule("allow: authenticated, to: {headers: {x-env: ['a,b']}}"), "header_invalid"),
         (rule("allow: authenticated, to: {headers: {x-env: [a], X-Env: [b]}}"), "header_invalid"),
         # conditions

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from policies.engine.condition import HeaderIs
-from policies.engine.header_names import folded_name, is_reserved
+from policies.engine.header_names import ORIGIN_HEADERS, folded_name, is_reserved
 from policies.engine.host import HostPattern
 from policies.engine.pattern import PatternError, SegmentPattern, Wild, path_pattern
 from policies.engine.route import Alternative, Route
@@ -142,6 +142,9 @@ def checked_header_name(name: Scalar, verb: str, findings: Findings) -> str:
     elif is_reserved(folded_name(lowered)):
         message = f"no rule may {verb} {quoted(lowered)}: it belongs to the connection or carries an identity"
         findings.add(name, Code.HEADER_INVALID, message)
+    elif verb == "read" and lowered in ORIGIN_HEADERS:
+        message = f"no rule may {verb} {quoted(lowered)}: whoever sends a request writes it, and proxies write it anew"
+        findings.add(name, Code.HEADER_INVALID, message, "write `from` with the networks that are meant")
     return lowered
 
 

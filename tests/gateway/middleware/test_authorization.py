@@ -95,6 +95,13 @@ def test_what_the_caller_claims_does_not_reach_the_application(name: bytes, obse
     assert app.values(b"x-kept") == [b"1"]
 
 
+@pytest.mark.parametrize("name", [b"x_kept", b"X_Forwarded_For", b"transfer_encoding", b"x-a_b"])
+@pytest.mark.parametrize("observe", [False, True])
+def test_no_name_that_some_servers_take_for_another_one_reaches_the_application(name: bytes, observe: bool) -> None:
+    app, _ = answered(http_scope(billing(), headers=[(name, b"twin"), (b"x-kept", b"1")]), observe=observe)
+    assert [value for _, value in app.scopes[0]["headers"] if value in {b"twin", b"1"}] == [b"1"]
+
+
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_request_that_could_not_be_read_loses_its_claims_under_observe(name: bytes) -> None:
     scope = http_scope(billing(), path="/admin", raw_path=b"/v1", headers=[(name, b"admin")])

@@ -59,6 +59,7 @@ def test_a_tls_server_without_the_extension_makes_callers_malformed(scope: dict[
         {"client_cert_name": "CN=billing"},
         {"client_cert_chain": (), "client_cert_name": "CN=billing"},
         {"client_cert_chain": [], "client_cert_error": "certificate has expired"},
+        {"client_cert_chain": [LEAF], "client_cert_error": "certificate has expired"},
         {"client_cert_chain": LEAF},
         {"client_cert_chain": [LEAF.encode()]},
         {"client_cert_chain": [""]},

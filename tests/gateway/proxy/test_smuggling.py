@@ -75,6 +75,7 @@ AMBIGUOUS = {
     "a WebSocket with a body": websocket(b"Content-Length: %d" % len(INNER), body=INNER),
     "a WebSocket with chunks": websocket(b"Transfer-Encoding: chunked", body=CHUNKED),
     "CONNECT": b"CONNECT h.example:443 HTTP/1.1\r\n" + H + b"\r\n",
+    "TRACE": b"TRACE /v1/a HTTP/1.1\r\n" + H + b"\r\n",
     "OPTIONS *": b"OPTIONS * HTTP/1.1\r\n" + H + b"\r\n",
     "a method in small letters": b"get /v1/a HTTP/1.1\r\n" + H + b"\r\n",
     "an absolute form of another host": b"GET http://other.example/v1/a HTTP/1.1\r\n" + H + b"\r\n",
@@ -151,3 +152,26 @@ def _requests_at(upstream: RecordingUpstream) -> list[bytes]:
         if b"ontent-" not in head and b"ransfer-" not in head and b"HTTP/1." in rest:
             found.append(rest)
     return found
+
+
+RING = b"GET /ring HTTP/1.1\r\n" + H + b"X-Ring: beta\r\n"
+
+
+@pytest.mark.parametrize(
+    "listed", [b"x-ring, close", b"close, X-Ring", b"close\t,\tx-ring ", b"close\r\nConnection: x-ring"]
+)
+def test_a_header_that_is_judged_cannot_be_kept_from_the_upstream(listed: bytes) -> None:
+    with RecordingUpstream() as upstream, proxying(upstream.url) as server:
+        assert status_of(answered(server, RING + b"Connection: close\r\n\r\n")) == 200
+        assert upstream.headers()["x-ring"] == ["beta"]
+        assert status_of(answered(server, RING + b"Connection: " + listed + b"\r\n\r\n")) == 403
+        assert len(upstream.heads) == 1
+
+
+@pytest.mark.parametrize("twin", [b"X_Ring: prod", b"x_forwarded_for: 6.6.6.6", b"x_real_ip: 6.6.6.6"])
+def test_the_upstream_gets_no_twin_of_a_header_that_it_would_take_for_another(twin: bytes) -> None:
+    with RecordingUpstream() as upstream, proxying(upstream.url) as server:
+        assert status_of(answered(server, RING + twin + b"\r\nConnection: close\r\n\r\n")) == 200
+        found = upstream.headers()
+        assert (found["x-ring"], found["x-forwarded-for"]) == (["beta"], ["127.0.0.1"])
+        assert "x-real-ip" not in found
