@@ -48,7 +48,9 @@ def test_law_4_a_first_start_without_a_good_policy_runs_denies_and_is_not_ready(
     with service(tmp_path, policy, ready=False) as running:
         eventually(lambda: running.readiness()[1].get("state") == "unavailable")
         assert running.readiness()[0] == 503
-        eventually(lambda: running.get()[0] == 403)
+        # What the policy is, is told before anything listens.
+        eventually(lambda: accepts(running))
+        assert running.get()[0] == 403
         assert running.get()[1]["reason"] == "policy_unavailable"
         replace_file(policy, POLICY)
         eventually(lambda: running.readiness()[0] == 200)
