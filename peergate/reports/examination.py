@@ -9,7 +9,7 @@ from rich.text import Text
 from peergate.console import print_facts, styled
 from peergate.reports.certificate import certificate_object, fingerprint
 from policies.authoring.examination import Examination, Verdict
-from policies.authoring.examination_chain import Link, Origin
+from policies.authoring.examination_chain import ANCHORED, Link, Origin
 from policies.authoring.examination_check import Check, Outcome
 from policies.authoring.examination_entry import EntryExamination
 from policies.authoring.examination_revocation import REVOCATION, Consulted
@@ -26,11 +26,12 @@ _SHOWN = {
 #: Columns of the names and of the outcomes of checks.
 _NAME_COLUMNS = 15
 _OUTCOME_COLUMNS = 11
-_ROLES = {Origin.LEAF: "leaf", Origin.PRESENTED: "CA", Origin.INTERMEDIATES: "CA", Origin.ANCHORS: "anchor"}
+_ROLES = {Origin.LEAF: "leaf", Origin.PRESENTED: "CA", Origin.INTERMEDIATES: "CA"} | dict.fromkeys(ANCHORED, "anchor")
 _FROM = {
     Origin.PRESENTED: "sent along",
     Origin.INTERMEDIATES: "of `intermediates`",
     Origin.ANCHORS: "of `anchors`",
+    Origin.BUNDLE: "of `spiffe_bundle`",
 }
 
 
@@ -110,7 +111,7 @@ def _chain_rows(entry: EntryExamination, time: float) -> Iterable[tuple[str, Tex
         fact = styled(called(ca), (origin, "dim"))
         yield _ROLES[link.origin], fact.append(f"\n{validity(ca.not_before, ca.not_after, time)}", "dim")
     top = entry.links[-1]
-    if top.origin is not Origin.ANCHORS:
+    if top.origin not in ANCHORED:
         itself = top.certificate.subject == top.certificate.issuer
         issuer = "self-signed, and no anchor" if itself else quoted(top.certificate.issuer.text or "without a name")
         yield "missing", styled((issuer, "red"))

@@ -15,7 +15,7 @@ from policies.peer.chain import Authorities, Path, PathSearch, authority_problem
 from policies.peer.limits import MAX_CHAIN_DEPTH
 from policies.peer.standing import within
 from policies.peer.svid import svid_paths
-from policies.peer.trust import TrustEntry
+from policies.peer.trust import AnchorSource, TrustEntry
 from policies.reason import Reason
 
 CHAIN = "chain"
@@ -23,12 +23,17 @@ CA_DATES = "dates of CAs"
 
 
 class Origin(StrEnum):
-    """Where a certificate of a chain comes from: `anchors` and `intermediates` are the fields of a trust entry."""
+    """Where a certificate of a chain comes from; the last three are keys of a trust entry."""
 
     LEAF = "leaf"
     PRESENTED = "presented"
     INTERMEDIATES = "intermediates"
     ANCHORS = "anchors"
+    BUNDLE = "spiffe_bundle"
+
+
+#: Where the anchors of an entry come from.
+ANCHORED = frozenset({Origin.ANCHORS, Origin.BUNDLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +118,35 @@ def ca_dates_check(entry: TrustEntry, path: Path | None, time: float) -> Check:
     finding = f"{called(ca)}: {validity(ca.not_before, ca.not_after, time)}"
     if bad is None:
         return passed(CA_DATES, finding if len(cas) == 1 else f"the first to end is {finding}")
-    where = _origin(entry, bad)
-    place = "have the client send it" if where is Origin.PRESENTED else f"put it into `{where}` of {entry.name}"
-    fix = f"renew this CA and {place}" if time > bad.not_after else "compare the clocks of that CA and of this machine"
+    fix = f"renew this CA and {_place(entry, bad)}"
+    if time <= bad.not_after:
+        fix = "compare the clocks of that CA and of this machine"
     return failed(CA_DATES, Reason.CERTIFICATE_UNTRUSTED, finding, fix)
 
 
 def in_date(certificate: Certificate, time: float, skew: float) -> bool:
     """Whether `certificate` is valid at `time`, epoch seconds, with dates widened by `skew` seconds."""
     return within(certificate.not_before, time, certificate.not_after, skew)
+
+
+def _place(entry: TrustEntry, ca: Certificate) -> str:
+    """Where a new certificate of `ca` belongs."""
+    where = _origin(entry, ca)
+    if where is Origin.PRESENTED:
+        return "have the client send it"
+    return f"put it into `{where}` of {entry.name}" if where is Origin.INTERMEDIATES else as_anchor(entry)
+
+
+def as_anchor(entry: TrustEntry) -> str:
+    """How a CA becomes an anchor of `entry`, as an imperative."""
+    domain = entry.spiffe_trust_domain
+    match entry.anchors_from:
+        case AnchorSource.ANCHORS:
+            return f"add it to `anchors` of {entry.name}"
+        case AnchorSource.BUNDLE:
+            return f"put a bundle of {domain} that has it into `spiffe_bundle` of {entry.name}"
+        case AnchorSource.WORKLOAD_API:
+            return f"have it added to the bundle of {domain} that the Workload API of {entry.name} gives"
 
 
 def _fix(search: Search, chain: Sequence[Certificate]) -> str:
@@ -141,7 +166,7 @@ def _fix(search: Search, chain: Sequence[Certificate]) -> str:
     if top.subject == top.issuer and top is search.leaf:
         return f"it is self-signed, so nobody vouches for it: have a CA of {entry} issue it"
     if top.subject == top.issuer:
-        return f"if the self-signed {called(top)} may vouch for callers, add it to `anchors` of {entry}"
+        return f"if the self-signed {called(top)} may vouch for callers, {as_anchor(search.entry)}"
     missing = quoted(top.issuer.text or "without a name")
     if issuers:
         return (
@@ -150,7 +175,7 @@ def _fix(search: Search, chain: Sequence[Certificate]) -> str:
         )
     return (
         f"the issuer {missing} is not among anchors and intermediates: add it to `intermediates` of {entry}, or have "
-        "the client send its chain; add it to `anchors` if it may vouch for callers by itself"
+        f"the client send its chain; {as_anchor(search.entry)} if it may vouch for callers by itself"
     )
 
 
@@ -163,5 +188,5 @@ def _issued(child: Certificate, issuer: Certificate) -> bool:
 
 def _origin(entry: TrustEntry, ca: Certificate) -> Origin:
     if ca in entry.anchors:
-        return Origin.ANCHORS
+        return Origin.ANCHORS if entry.anchors_from is AnchorSource.ANCHORS else Origin.BUNDLE
     return Origin.INTERMEDIATES if ca in entry.intermediates else Origin.PRESENTED

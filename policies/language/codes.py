@@ -57,7 +57,10 @@ class Code(StrEnum):
     FILE_UNEXPECTED = "file_unexpected", "A file that looks as if it belonged to the policy, but is not read."
     TOO_MANY_FILES = "too_many_files", "A folder with more files than a policy has."
     INTERNAL_ERROR = "internal_error", "A bug of peergate: the policy could not be compiled."
-    BUNDLE_OLDER = "bundle_older", "A SPIFFE bundle with a lower sequence number than the one loaded before."
+    BUNDLE_OLDER = (
+        "bundle_older",
+        "A SPIFFE bundle whose sequence number does not show that it is as new as the one loaded before.",
+    )
     FILE_UNREADABLE = "file_unreadable", "A file that the policy names cannot be read."
     VALUE_INVALID = "value_invalid", "A value that is not one of the words, numbers or dates that belong there."
 

@@ -2,7 +2,8 @@
 
 https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Trust_Domain_and_Bundle.md §4, and X509-SVID.md §6.2:
 entries of another use or of an unknown kind of key are ignored, and so are those without `x5c` and all but its first
-value. What is there and cannot be read is an error, so that a CA is never dropped silently.
+value. What is there and cannot be read is an error, so that a CA is never dropped silently, and so is an entry whose
+other members tell another key than its certificate: nobody knows which of the two its publisher means.
 """
 
 import binascii
@@ -13,6 +14,7 @@ from typing import Any
 
 from policies.peer.certificate import Certificate, certificate_from_der
 from policies.peer.errors import CertificateError, SpiffeBundleError
+from policies.peer.jwk import key_mismatch
 from policies.peer.limits import MAX_TRUST_FILE_BYTES, MAX_TRUST_FILE_CERTIFICATES
 
 _X509_SVID = "x509-svid"
@@ -73,6 +75,8 @@ def _authority(number: int, entry: object) -> Certificate | None:
         raise SpiffeBundleError(f"entry {number} of `keys`: {why}") from error
     if not authority.is_ca:
         raise SpiffeBundleError(f"entry {number} of `keys` is no CA: {authority.subject.text!r}")
+    if mismatch := key_mismatch(entry, authority.public_key):
+        raise SpiffeBundleError(f"entry {number} of `keys`, {authority.subject.text!r}: {mismatch}")
     return authority
 
 

@@ -2,7 +2,9 @@
 
 https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md: §2, §3.1, §4.3 and §5.2 for leaves, §2, §3.2 and §4.3
 for CAs. What it asks of issuers alone (criticality of key usage and SAN, serverAuth beside clientAuth) is not held
-against a caller.
+against a caller. A CA of another trust domain may be in a path: §3.2 says that a CA MAY issue CAs of other trust
+domains, and of one that issues leaves only that it SHOULD be of theirs. What binds a trust domain to its CAs are the
+anchors of its entry.
 """
 
 from policies.peer.certificate import Certificate

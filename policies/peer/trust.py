@@ -7,6 +7,7 @@ known as revoked under any entry passes none.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import pairwise
 
 from policies.peer.cache import BoundedCache
@@ -38,7 +39,15 @@ from policies.peer.standing import Candidacy, Standing, Timeline
 from policies.peer.svid import svid_paths, svid_problem
 from policies.reason import Reason
 
-__all__ = ["Revocation", "Standing", "TrustEntry", "TrustStore"]
+__all__ = ["AnchorSource", "Revocation", "Standing", "TrustEntry", "TrustStore"]
+
+
+class AnchorSource(StrEnum):
+    """What a trust entry has its anchors from: the key of the policy that says so."""
+
+    ANCHORS = "anchors"
+    BUNDLE = "spiffe_bundle"
+    WORKLOAD_API = "workload_api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class TrustEntry:
 
     `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
     ends. `min_rsa_bits`: of the leaf and of every CA above it. `bundle_sequence`: of the SPIFFE bundle that the anchors
-    come from, if it has one. `unfetched`: the URLs of CRLs of which none was fetched.
+    come from, if it has one. `unfetched`: the URLs of CRLs of which none was fetched. `anchors_from`: whence they are.
     """
 
     name: str
@@ -61,6 +70,7 @@ class TrustEntry:
     min_rsa_bits: int = MIN_RSA_BITS
     bundle_sequence: int | None = None
     unfetched: tuple[str, ...] = ()
+    anchors_from: AnchorSource = AnchorSource.ANCHORS
 
     @property
     def authorities(self) -> tuple[Certificate, ...]:
@@ -159,11 +169,14 @@ class TrustStore:
         return (previous.lists.keys - self.lists.keys) & own
 
     def newer_bundle(self, entry: TrustEntry) -> int | None:
-        """The sequence number that the bundle of the same trust domain has here, if that of `entry` is lower."""
+        """The sequence number that the bundle of the same trust domain has here, if that of `entry` may be older.
+
+        One without a number may be: from before the trust domain numbered its bundles.
+        """
         known = (one.bundle_sequence for one in self.entries if one.spiffe_trust_domain == entry.spiffe_trust_domain)
         newest = next((sequence for sequence in known if sequence is not None), None)
-        older = newest is not None and entry.bundle_sequence is not None and entry.bundle_sequence < newest
-        return newest if older else None
+        proven = newest is None or (entry.bundle_sequence is not None and entry.bundle_sequence >= newest)
+        return None if proven else newest
 
     def _remembered(self, previous: "TrustStore | None") -> dict[CrlKey, Crl]:
         """The newest CRL that was ever seen of each CA, without what it lists."""

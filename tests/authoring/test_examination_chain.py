@@ -12,7 +12,8 @@ from policies.authoring.examination_check import Check
 from policies.authoring.examination_entry import EntryExamination
 from policies.peer.limits import MAX_CHAIN_DEPTH
 from policies.peer.presented import presented_from_der
-from policies.peer.trust import TrustEntry, TrustStore
+from policies.peer.spiffe import TrustDomain
+from policies.peer.trust import AnchorSource, TrustEntry, TrustStore
 from tests.peer.forge import DAY, NOW, Forged, authority, certificate, key_usage, raw_extension, sha1_signed, tlv
 
 TIME = NOW.timestamp()
@@ -28,9 +29,16 @@ def examined(
     *,
     sent: Sequence[Forged] = (),
     time: float = TIME,
+    anchors_from: AnchorSource = AnchorSource.ANCHORS,
 ) -> EntryExamination:
     """What one entry, called mesh, says."""
-    entry = TrustEntry("mesh", tuple(ca.parsed for ca in anchors), tuple(ca.parsed for ca in intermediates))
+    entry = TrustEntry(
+        "mesh",
+        tuple(ca.parsed for ca in anchors),
+        tuple(ca.parsed for ca in intermediates),
+        None if anchors_from is AnchorSource.ANCHORS else TrustDomain("td"),
+        anchors_from=anchors_from,
+    )
     presented = presented_from_der(leaf.der, [ca.der for ca in sent])
     (found,) = examination_from_presented(presented, time, TrustStore([entry])).entries
     return found
@@ -93,13 +101,34 @@ def test_without_a_chain_its_dates_and_revocation_are_not_reached() -> None:
 def test_a_missing_issuer_is_named_with_both_ways_to_bring_it() -> None:
     assert fix(examined()) == (
         "the issuer `CN=Sub` is not among anchors and intermediates: add it to `intermediates` of mesh, or have the "
-        "client send its chain; add it to `anchors` if it may vouch for callers by itself"
+        "client send its chain; add it to `anchors` of mesh if it may vouch for callers by itself"
     )
 
 
 def test_a_self_signed_ca_that_is_no_anchor_is_offered_as_one_with_care() -> None:
     found = examined(anchors=[authority("Other")], sent=[SUB, ROOT])
     assert fix(found) == "if the self-signed `CN=Root` may vouch for callers, add it to `anchors` of mesh"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (AnchorSource.BUNDLE, "put a bundle of td that has it into `spiffe_bundle` of mesh"),
+        (AnchorSource.WORKLOAD_API, "have it added to the bundle of td that the Workload API of mesh gives"),
+    ],
+)
+def test_a_missing_or_ended_anchor_belongs_where_the_anchors_of_the_entry_come_from(
+    source: AnchorSource, words: str
+) -> None:
+    other = [authority("Other")]
+    assert fix(examined(anchors=other, sent=[SUB], anchors_from=source)).endswith(
+        f"{words} if it may vouch for callers by itself"
+    )
+    assert fix(examined(anchors=other, sent=[SUB, ROOT], anchors_from=source)).endswith(words)
+    ended = authority("Root", not_after=NOW - DAY)
+    found = examined(certificate("leaf", issuer=ended), [ended], anchors_from=source)
+    assert shown(found)[-1] == ("CN=Root", "spiffe_bundle")
+    assert check(found, "dates of CAs").fix == f"renew this CA and {words}"
 
 
 def test_a_self_signed_leaf_needs_a_ca() -> None:

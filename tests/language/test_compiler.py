@@ -373,8 +373,16 @@ def test_a_bundle_with_a_lower_sequence_than_the_last_good_one_is_a_problem() ->
     first, _ = _with_bundle(7)
     assert first is not None
     assert _with_bundle(6, first) == (None, ["bundle_older"])
-    for sequence in (7, 8, None):
+    for sequence in (7, 8):
         assert _with_bundle(sequence, first)[1] == []
+
+
+def test_a_bundle_without_sequence_may_be_older_than_one_that_had_a_number() -> None:
+    numbered, _ = _with_bundle(7)
+    assert _with_bundle(None, numbered) == (None, ["bundle_older"])
+    unnumbered, _ = _with_bundle(None)
+    for sequence in (None, 0):
+        assert _with_bundle(sequence, unnumbered)[1] == []
 
 
 def test_one_trust_domain_belongs_to_one_entry() -> None:

@@ -95,7 +95,7 @@ def signed_by(*uris: str, usage: x509.KeyUsage | None = SIGNING) -> Standing:
 
 
 @pytest.mark.parametrize("uri", ["spiffe://acme.internal", "spiffe://other.example", "https://acme.internal/ca"])
-def test_a_ca_may_have_the_id_of_a_trust_domain_or_none(uri: str) -> None:
+def test_a_ca_may_have_the_id_of_any_trust_domain_or_none(uri: str) -> None:
     assert signed_by(uri).trust == {"mesh"}
     assert signed_by().trust == {"mesh"}
 

@@ -18,7 +18,7 @@ from policies.peer.errors import CrlError, PeerError, SpiffeBundleError
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
 from policies.peer.spiffe import TrustDomain
 from policies.peer.spiffe_bundle import SpiffeBundle, bundle_from_bytes
-from policies.peer.trust import Revocation, TrustEntry, TrustStore
+from policies.peer.trust import AnchorSource, Revocation, TrustEntry, TrustStore
 
 T = TypeVar("T")
 _REVOCATION_WORDS = tuple(word.value for word in Revocation)
@@ -90,14 +90,17 @@ class _Reader:
             self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
             None if bundle is None else bundle.sequence,
             tuple(self.unfetched),
+            AnchorSource.ANCHORS if document.spiffe_bundle is None else AnchorSource.BUNDLE,
         )
 
     def check_bundle_not_older(self, document: TrustDocument, entry: TrustEntry, previous: TrustStore) -> None:
         """Report a bundle that would take back what the trust domain has said since."""
         newer = previous.newer_bundle(entry)
         if newer is not None and document.spiffe_bundle is not None:
-            message = f"the bundle has the sequence number {entry.bundle_sequence}, the one loaded before had {newer}"
-            self.findings.add(document.spiffe_bundle, Code.BUNDLE_OLDER, message, "put the newest bundle there")
+            number = "no `spiffe_sequence`" if entry.bundle_sequence is None else f"number {entry.bundle_sequence}"
+            message = f"the bundle has {number}, the one loaded before had number {newer}"
+            hint = "put the newest bundle there; if its publisher numbers them no more, or anew, restart"
+            self.findings.add(document.spiffe_bundle, Code.BUNDLE_OLDER, message, hint)
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
         """Report CRLs that would take back what a CA has said since."""
