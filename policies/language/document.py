@@ -137,7 +137,7 @@ class ScopeDocument:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """One policy file."""
+    """One policy file. `mode`: of its rules that do not say theirs."""
 
     file: str
     version: Scalar | None
@@ -148,3 +148,4 @@ class PolicyDocument:
     rules: tuple[RuleDocument, ...] = ()
     scope: ScopeDocument | None = None
     strict_sni: Scalar | None = None
+    mode: Scalar | None = None

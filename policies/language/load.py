@@ -115,7 +115,8 @@ class _Compilation:
         self._defined("rule", (rule for file in self._documents for rule in file.rules))
         for file in self._documents:
             scope = self._scope(file)
-            self._compiled.extend(self._rules.compiled(rule, scope) for rule in file.rules)
+            shadow = self._is_shadow(file)
+            self._compiled.extend(self._rules.compiled(rule, scope, shadow=shadow) for rule in file.rules)
         if not self._compiled and self._documents:
             at = Position(self._documents[0].file, 0, 0)
             self._findings.add(
@@ -160,6 +161,22 @@ class _Compilation:
             message = f"`strict_sni` is already set in {settings[0].at.file}"
             self._findings.add(repeated, Code.SETTING_REPEATED, message, "keep it in one file")
         return bool(settings) and settings[0].text == "true"
+
+    def _is_shadow(self, file: PolicyDocument) -> bool:
+        """Whether rules of `file` are in shadow mode by default. What holds beyond its rules cannot be tried so."""
+        if file.mode is None or not self._rules.is_shadow(file.mode):
+            return False
+        if not any(other.rules for other in self._documents if other is not file):
+            return True
+        for entry in file.trust:
+            message = "`mode: shadow` is about rules: this trust entry would count for the rules of other files at once"
+            hint = "define it in a file without `mode: shadow`"
+            self._findings.add(entry.name, Code.KEYS_CONFLICT, message, hint)
+        if file.strict_sni is not None:
+            message = "`mode: shadow` is about rules: `strict_sni` would hold for every request at once"
+            hint = "set it in a file without `mode: shadow`"
+            self._findings.add(file.strict_sni, Code.KEYS_CONFLICT, message, hint)
+        return True
 
     def _scope(self, file: PolicyDocument) -> tuple[HostPattern, ...] | None:
         if file.scope is None:

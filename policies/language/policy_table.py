@@ -7,6 +7,7 @@ rules. Patterns, networks, times and words are only texts at this stage; the com
 from typing import Any
 
 from policies.language.document import PolicyDocument, ScopeDocument, Texts, TrustDocument, UrlDocument, ZoneDocument
+from policies.language.modes import MODES
 from policies.language.names import Name
 from policies.language.node import Scalar
 from policies.language.problem import Position
@@ -170,9 +171,15 @@ POLICY: Fields[PolicyDocument] = Fields(
             Text("true or false", "true", BOOLEANS),
             "Whether the server name of the TLS handshake must equal the host of every request.",
         ),
+        Field(
+            "mode",
+            Text("one of enforce and shadow", "shadow", MODES),
+            "The mode of every rule of this file that does not say its own: enforce (the default), or shadow.",
+        ),
     ),
     _policy,
     {
+        "shadow": "write `mode: shadow`",
         "tests": "tests stand in a file of their own, *.test.yaml",
         "policy": "`rules` is a key of the file itself",
         "apiVersion": "a policy is no Kubernetes object; its first key is `version: 1`",

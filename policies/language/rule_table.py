@@ -3,6 +3,7 @@
 from typing import Any
 
 from policies.language.document import RuleDocument, WhenDocument
+from policies.language.modes import MODES
 from policies.language.names import Name
 from policies.language.node import Scalar
 from policies.language.problem import Position
@@ -11,7 +12,6 @@ from policies.language.selector_table import IDENTITY_NAME, SELECTOR
 from policies.language.shape import Entries, OneOrMany, Text, TextOr, pair
 from policies.language.table import Field, Fields
 
-MODES = ("enforce", "shadow")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _ZONE = Text("a zone name, network or address", "pci")

@@ -119,6 +119,7 @@ def test_a_policy_without_problems_compiles() -> None:
         ("version: 2\n" + RULE, "key_duplicate"),
         (ONE, "no_rule"),
         ("strict_sni: maybe\n" + RULE, "value_invalid"),
+        ("mode: observe\n" + RULE, "value_invalid"),
     ],
 )  # fmt: skip
 def test_what_would_mean_something_else_than_it_says_is_a_problem(text: str, code: str) -> None:
@@ -258,6 +259,30 @@ def test_a_scope_binds_only_its_own_file() -> None:
         "b.yaml": b"version: 1\ntrust: {mesh: {anchors: [root.pem]}}\nrules: [{id: b, allow: authenticated, to: any}]",
     }
     assert load_policy(files, NoFiles(FILES)).problems == ()
+
+
+def shadow_ids(files: dict[str, str]) -> list[str]:
+    found = load_policy({name: text.encode() for name, text in files.items()}, NoFiles(FILES))
+    assert found.policy is not None, found.problems
+    return [rule.id for rule in found.policy.rules if rule.shadow]
+
+
+def test_the_mode_of_a_file_is_that_of_its_rules_which_say_none() -> None:
+    rules = "rules:\n- {id: b, allow: authenticated, to: any}\n- {id: c, deny: anyone, to: any, mode: enforce}\n"
+    files = {"a.yaml": f"version: 1\n{ONE}{RULE}", "b.yaml": f"version: 1\nmode: shadow\n{rules}"}
+    assert shadow_ids(files) == ["b"]
+    assert shadow_ids({**files, "b.yaml": files["b.yaml"].replace("shadow", "enforce")}) == []
+
+
+def test_a_policy_of_one_file_may_be_in_shadow_mode_as_a_whole() -> None:
+    assert shadow_ids({"a.yaml": f"version: 1\nmode: shadow\nstrict_sni: true\n{ONE}{RULE}"}) == ["r"]
+
+
+def test_a_file_in_shadow_mode_says_nothing_that_holds_for_the_rules_of_others() -> None:
+    text = "version: 1\nmode: shadow\nstrict_sni: true\ntrust: {new: {anchors: [root.pem]}}\n"
+    files = {"a.yaml": f"version: 1\n{ONE}{RULE}".encode(), "b.yaml": text.encode()}
+    found = load_policy(files, NoFiles(FILES)).problems
+    assert [(problem.code, problem.at.line) for problem in found] == [("keys_conflict", 3), ("keys_conflict", 4)]
 
 
 def test_names_are_unique_across_files_and_settings_stand_in_one() -> None:

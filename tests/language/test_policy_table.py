@@ -84,7 +84,7 @@ def test_a_table_has_the_fields_of_its_document(title: str) -> None:
 
 
 def test_the_keys_of_a_file_are_those_of_the_design() -> None:
-    keys = "version trust zones identities routes rules scope strict_sni"
+    keys = "version trust zones identities routes rules scope strict_sni mode"
     assert " ".join(each.key for each in POLICY.fields) == keys
 
 

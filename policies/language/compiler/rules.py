@@ -13,6 +13,7 @@ from policies.language.compiler.findings import Findings
 from policies.language.compiler.identities import Identities
 from policies.language.compiler.routes import Routes, checked_header_name
 from policies.language.document import RouteDocument, RuleDocument
+from policies.language.modes import MODES, SHADOW
 from policies.language.node import Scalar
 from policies.language.suggestion import Vocabulary
 from policies.language.wording import listed, quoted
@@ -45,8 +46,8 @@ class Rules:
         """Give a named identity its position, whether a rule mentions it or not."""
         self._position(name, self._identities.named(name))
 
-    def compiled(self, document: RuleDocument, scope: tuple[HostPattern, ...] | None) -> Rule:
-        """One rule. `scope`: the hosts that its file is bound to."""
+    def compiled(self, document: RuleDocument, scope: tuple[HostPattern, ...] | None, *, shadow: bool = False) -> Rule:
+        """One rule. `scope`: the hosts that its file is bound to; `shadow`: its mode if it does not say it."""
         effect = Effect.ALLOW if document.allow is not None else Effect.DENY
         callers = self._callers(document, effect)
         anywhere = any(isinstance(item, Scalar) and item.text == ANYWHERE for item in document.to)
@@ -59,7 +60,7 @@ class Rules:
         return Rule(
             document.id.text,
             effect,
-            self._is_shadow(document),
+            self.is_shadow(document.mode) if document.mode is not None else shadow,
             tuple(dict.fromkeys(callers)),
             tuple(dict.fromkeys(positions)),
             anywhere,
@@ -176,13 +177,12 @@ class Rules:
                 self._findings.add(text, Code.TEMPLATE_INVALID, message, "bind it in identity or route")
         return tuple(found.items())
 
-    def _is_shadow(self, document: RuleDocument) -> bool:
-        if document.mode is None:
-            return False
-        if document.mode.text not in {"enforce", "shadow"}:
-            message = f"{quoted(document.mode.text)} is not a mode; write `enforce` or `shadow`"
-            self._findings.add(document.mode, Code.VALUE_INVALID, message)
-        return document.mode.text == "shadow"
+    def is_shadow(self, mode: Scalar) -> bool:
+        """Whether `mode`, of a rule or a file, is the one that enforces nothing."""
+        if mode.text not in MODES:
+            message = f"{quoted(mode.text)} is not a mode; write `enforce` or `shadow`"
+            self._findings.add(mode, Code.VALUE_INVALID, message)
+        return mode.text == SHADOW
 
 
 def _common(names: list[frozenset[str]]) -> frozenset[str]:
