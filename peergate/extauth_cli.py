@@ -16,6 +16,7 @@ from peergate.serve_options import (
     OpsOption,
     PolicyOption,
     PrintConfigOption,
+    ShadowPolicyOption,
     WorkersOption,
 )
 
@@ -29,6 +30,7 @@ _TLS = "TLS of the listeners"
 @extauth_app.command()
 def serve(
     policy: PolicyOption = None,
+    shadow_policy: ShadowPolicyOption = None,
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where to serve gRPC; unix:/path is a socket.")
     ] = None,
@@ -74,6 +76,7 @@ def serve(
 
     flags = {
         "policy": policy,
+        "shadow_policy": shadow_policy,
         "listen": listen,
         "http": http,
         "ops": ops,

@@ -16,6 +16,7 @@ from peergate.serve_options import (
     OpsOption,
     PolicyOption,
     PrintConfigOption,
+    ShadowPolicyOption,
     WorkersOption,
 )
 
@@ -30,6 +31,7 @@ _BOUNDS = "Bounds, of each worker"
 @gateway_app.command()
 def serve(
     policy: PolicyOption = None,
+    shadow_policy: ShadowPolicyOption = None,
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where to serve HTTPS; unix:/path is a socket.")
     ] = None,
@@ -102,6 +104,7 @@ def serve(
 
     flags = {
         "policy": policy,
+        "shadow_policy": shadow_policy,
         "listen": listen,
         "cert": cert,
         "key": key,

@@ -12,6 +12,14 @@ _RUNNING = "Running"
 _CONFIGURATION = "Configuration"
 
 PolicyOption = Annotated[str | None, typer.Option("--policy", metavar="POLICY", help="A policy file or folder.")]
+ShadowPolicyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shadow-policy",
+        metavar="NEXT",
+        help="The next policy: asked beside the other and compared, never enforced.",
+    ),
+]
 OpsOption = Annotated[
     str | None, typer.Option("--ops", metavar="HOST:PORT", help="Serve /healthz, /readyz and /metrics there.")
 ]

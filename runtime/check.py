@@ -20,6 +20,7 @@ from runtime.service_log import service_logger
 
 _LOGGER = service_logger("check")
 _NOTHING_SETTABLE: frozenset[str] = frozenset()
+_NOTHING_NAMED: frozenset[str] = frozenset()
 
 
 class Received(NamedTuple):
@@ -87,7 +88,13 @@ class Checks:
                 _LOGGER.exception("reading a question failed", extra={"facts": {"times": times}})
             return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
         request = received.request
-        judgement = self._judge.decide(policy, request, started=started, trace_id=received.trace_id)
+        judgement = self._judge.decide(
+            policy,
+            request,
+            started=started,
+            trace_id=received.trace_id,
+            read_again=lambda following: _request_for(following, policy, received, read),
+        )
         return self._verdict(judgement, policy, request, received.xfcc, received.names)
 
     def _refused(self, policy: PolicySet | None, problem: str, reason: Reason, started: float) -> Verdict:
@@ -102,3 +109,13 @@ class Checks:
         peer = NO_CERTIFICATE if request is None else request.peer
         passes = bool(xfcc) and isinstance(peer, PresentedCertificate) and self._reader.xfcc_may_pass(xfcc, peer)
         return Verdict(judgement, settable, peer, passes, disguised_headers(settable, names), request)
+
+
+def _request_for(
+    following: PolicySet, policy: PolicySet | None, received: Received, read: Callable[[PolicySet | None], Received]
+) -> Request:
+    """The request for `following`: what was `received` for `policy`, unless it has a header that only that names."""
+    known = _NOTHING_NAMED if policy is None else policy.condition_headers
+    if (following.condition_headers - known).isdisjoint(received.names):
+        return received.request
+    return read(following).request

@@ -62,11 +62,14 @@ def word_reader(kind: type[Word]) -> Callable[[str], Word]:
 class ServeConfiguration:
     """What every serve command takes; an adapter's configuration is a subclass.
 
+    `shadow_policy`: the next policy, asked beside `policy` and never enforced.
+
     `drain_seconds`: how long requests in flight may take after SIGTERM. A process that is told to end is gone 8 s later
     at the latest: give a pod `terminationGracePeriodSeconds` of 30 for the default.
     """
 
     policy: Annotated[str, Setting(text_from_text)]
+    shadow_policy: Annotated[str | None, Setting(text_from_text)] = None
     ops: Annotated[Address | None, Setting(address_from_text)] = None
     workers: Annotated[int, Setting(workers_from_text)] = 1
     decision_log: Annotated[str, Setting(text_from_text)] = "-"

@@ -41,7 +41,7 @@ _LOGGER = service_logger("decision_log")
 
 
 class Entry(NamedTuple):
-    """What a record is made of. `time`: epoch seconds; `latency`: seconds."""
+    """What a record is made of. `time`: epoch seconds; `latency`: seconds; `following`: of the next policy."""
 
     decision: Decision
     request: Request | None
@@ -51,6 +51,7 @@ class Entry(NamedTuple):
     latency: float
     policy: PolicySet | None
     trace_id: str | None
+    following: Decision | None = None
 
     def size(self) -> int:
         """Bytes in memory, estimated. A certificate counts in full, though other entries may share it."""
@@ -207,6 +208,7 @@ class DecisionLog:
             latency=entry.latency,
             labels={} if entry.policy is None else entry.policy.labels(entry.decision.rules),
             trace_id=entry.trace_id,
+            following=entry.following,
         )
 
     def _lose(self, records: int, cause: LossCause, error: Exception | None = None) -> None:

@@ -6,7 +6,7 @@ the policy that is passed in is the only one that is asked. Law 10: every verdic
 
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from policies.engine.decision import Decision
 from policies.engine.evaluate import evaluate
@@ -14,22 +14,15 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.engine.request import Request
 from policies.reason import Effect, Reason
+from runtime.comparison import Comparison, ReadAgain
 from runtime.complaint import Complaint
+from runtime.current_policy import CurrentPolicy
 from runtime.decision_ids import next_decision_id
 from runtime.decision_log import DecisionLog, Entry
 from runtime.metrics import Metrics
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("judge")
-
-
-class CurrentPolicy(Protocol):
-    """Whatever holds the policy in force; `LivePolicy` does."""
-
-    @property
-    def current(self) -> PolicySet | None:
-        """The policy in force, None if there has never been a good one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +51,9 @@ class Judge:
         enforcement: Enforcement,
         *,
         observe: bool = False,
+        following: CurrentPolicy | None = None,
     ) -> None:
+        """`following`: the next policy, which is asked beside this one and changes nothing."""
         self._live = live
         self._log = log
         self._enforcement = enforcement
@@ -66,6 +61,7 @@ class Judge:
         self._counters = metrics.decision_counters(enforcement)
         self._observe_latency = metrics.decision_latency(enforcement).observe
         self._complaint = Complaint()
+        self._comparison = None if following is None else Comparison(following, metrics, enforcement)
 
     @property
     def policy(self) -> PolicySet | None:
@@ -73,11 +69,19 @@ class Judge:
         return self._live.current
 
     def decide(
-        self, policy: PolicySet | None, request: Request, *, started: float | None = None, trace_id: str | None = None
+        self,
+        policy: PolicySet | None,
+        request: Request,
+        *,
+        started: float | None = None,
+        trace_id: str | None = None,
+        read_again: ReadAgain | None = None,
     ) -> Judgement:
         """The verdict of `policy` on `request`. Never raises.
 
         `started`: `time.perf_counter()` at receipt, for the latency; default: now. `trace_id`: of the caller's trace.
+        `read_again` reads a new request for the next policy; without it, as of a request that was judged before, the
+        next policy is not asked.
         """
         began = perf_counter() if started is None else started
         if policy is None:
@@ -87,7 +91,7 @@ class Judge:
                 decision = evaluate(policy, request)
             except Exception as error:  # noqa: BLE001 - no error permits
                 decision = self._internal_error(policy, error)
-        return self._judgement(decision, request, policy, request.time, began, trace_id)
+        return self._judgement(decision, request, policy, request.time, began, trace_id, read_again)
 
     def would_permit(self, policy: PolicySet | None, request: Request) -> bool:
         """Whether `decide` would permit, without a record: for looking again at what was permitted. Never raises."""
@@ -127,14 +131,21 @@ class Judge:
         moment: float,
         began: float,
         trace_id: str | None,
+        read_again: ReadAgain | None = None,
     ) -> Judgement:
         decision_id = next_decision_id()
         latency = perf_counter() - began
         self._counters[decision.reason].inc()
         self._observe_latency(latency)
+        following = None
+        if self._comparison is not None and request is not None and read_again is not None:
+            compared = self._comparison.compared(decision, policy, request, read_again)
+            if compared is not None:
+                following, request = compared
         if self._log is not None:
-            entry = Entry(decision, request, decision_id, self._enforcement, moment, latency, policy, trace_id)
-            self._log.append(entry)
+            self._log.append(
+                Entry(decision, request, decision_id, self._enforcement, moment, latency, policy, trace_id, following)
+            )
         return Judgement(decision, decision_id, self._observe or decision.effect is Effect.ALLOW)
 
     def _internal_error(self, policy: PolicySet, error: Exception) -> Decision:

@@ -24,6 +24,7 @@ from runtime.limits import (
 )
 from runtime.low_pause import LOW_PAUSE, release
 from runtime.metrics import Metrics
+from runtime.policy_role import ENFORCED, PolicyRole
 from runtime.policy_source import PolicyReading, PolicySource
 from runtime.policy_status import PolicyState, PolicyStatus
 from runtime.service_log import service_logger
@@ -46,11 +47,19 @@ def loaded_from_reading(reading: PolicyReading, previous: PolicySet | None = Non
 class LivePolicy:
     """The policy of one process. `current` is read for every request; None = there has never been a good set."""
 
-    def __init__(self, source: PolicySource, metrics: Metrics, *, loader: Loader = loaded_from_reading) -> None:
+    def __init__(
+        self,
+        source: PolicySource,
+        metrics: Metrics,
+        *,
+        loader: Loader = loaded_from_reading,
+        role: PolicyRole = ENFORCED,
+    ) -> None:
         self.current: PolicySet | None = None
         self.status = PolicyStatus()
         self._source = source
-        self._metrics = metrics
+        self._loads = metrics.policy_loads[role]
+        self._role = role
         self._loader = loader
         self._listeners: list[Callable[[], None]] = []
         self._reading: PolicyReading | None = None
@@ -77,6 +86,10 @@ class LivePolicy:
         self._retired.clear()
         self._thread.start()
 
+    def start_later(self) -> None:
+        """Load and watch in a thread; nobody waits for the first load."""
+        self._thread.start()
+
     def reload(self) -> None:
         """Read again, changed or not; returns at once. For SIGHUP."""
         self._forced.set()
@@ -99,7 +112,7 @@ class LivePolicy:
                 else:
                     folders.wait(self._folders, SWEEP_SECONDS)
             except Exception:
-                _LOGGER.exception("watching the policy failed, going on")
+                _LOGGER.exception(self._role.watch_failed)
                 self._stop.wait(SWEEP_SECONDS)
             self._wake.clear()
 
@@ -161,7 +174,7 @@ class LivePolicy:
         try:
             return self._loader(reading, self.current)
         except Exception as error:
-            _LOGGER.exception("loading the policy failed")
+            _LOGGER.exception(self._role.load_failed)
             at = Position(reading.path, 0, 0)
             return Loaded(None, (Problem(at, Code.INTERNAL_ERROR, f"the policy could not be loaded: {error!r}"),))
 
@@ -176,8 +189,8 @@ class LivePolicy:
                 self.current = policy
             rules = len(policy.rule_ids)
             self.status = PolicyStatus(PolicyState.SERVING, policy.generation, rules, loaded_at=time())
-            self._metrics.policy_loaded.inc()
-            message = "policy unchanged" if known else "policy in force"
+            self._loads.taken.inc()
+            message = self._role.same if known else self._role.taken
             _LOGGER.info(message, extra={"facts": {"generation": policy.generation, "rules": rules}})
         for listener in self._listeners:
             try:
@@ -195,13 +208,13 @@ class LivePolicy:
             failed_at=time(),
             unsettled=False,
         )
-        self._metrics.policy_refused.inc()
-        message = "policy refused, everything is denied" if self.current is None else "policy refused, last good kept"
+        self._loads.refused.inc()
+        message = self._role.none if self.current is None else self._role.kept
         facts = {"generation": self.status.generation or "", "problems": len(problems)}
         _LOGGER.error(message, extra={"facts": facts})
         for problem in problems[:MAX_SHOWN_PROBLEMS]:
-            _LOGGER.error("policy problem", extra={"facts": {"problem": str(problem)}})
+            _LOGGER.error(self._role.problem, extra={"facts": {"problem": str(problem)}})
 
     def _say_unsettled(self) -> None:
         self.status = replace(self.status, unsettled=True)
-        _LOGGER.warning("the policy never lies still, so it is not read", extra={"facts": {"path": self._source.path}})
+        _LOGGER.warning(self._role.unsettled, extra={"facts": {"path": self._source.path}})

@@ -7,10 +7,12 @@ must be set before prometheus-client is imported. What is a state and no count t
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
 from policies.reason import Effect, Reason
+from runtime.policy_role import COMPARED, ENFORCED, PolicyRole
 
 #: Seconds. A decision takes microseconds; what takes longer waited for the interpreter or saw a certificate first.
 _LATENCY_BUCKETS = (5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 5e-2, 0.25, 1.0)
@@ -23,6 +25,21 @@ class LossCause(StrEnum):
     SINK_FAILED = "sink_failed"
     UNWRITABLE = "unwritable"
     CLOSED = "closed"
+
+
+class Likeness(StrEnum):
+    """How a decision of the next policy stands to the one that was enforced."""
+
+    SAME = "same"
+    OTHER_RULES = "other_rules"
+    DIFFERS = "differs"
+
+
+class PolicyLoads(NamedTuple):
+    """The counters of readings that ended in a policy, and in problems."""
+
+    taken: Counter
+    refused: Counter
 
 
 class FetchResult(StrEnum):
@@ -54,14 +71,19 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
-        loads = Counter(
-            "peergate_policy_loads",
-            "Readings of the policy that ended in a new generation (success) or in problems (failure).",
-            ["result"],
+        self.policy_loads = {role: self._policy_loads(role) for role in (ENFORCED, COMPARED)}
+        self._comparisons = Counter(
+            "peergate_shadow_policy_decisions",
+            "Decisions that were compared with those of --shadow-policy, by what came of it.",
+            ["result", "enforcement"],
             registry=self.registry,
         )
-        self.policy_loaded = loads.labels("success")
-        self.policy_refused = loads.labels("failure")
+        self._differences = Counter(
+            "peergate_shadow_policy_differences",
+            "Decisions that --shadow-policy would make otherwise, by both.",
+            ["effect", "reason", "next_effect", "next_reason", "enforcement"],
+            registry=self.registry,
+        )
         handshakes = Counter(
             "peergate_handshakes", "TLS handshakes of the gateway's listener.", ["result"], registry=self.registry
         )
@@ -84,6 +106,26 @@ class Metrics:
             registry=self.registry,
         )
         self.crl_fetches: Mapping[FetchResult, Counter] = {item: fetches.labels(item.value) for item in FetchResult}
+
+    def _policy_loads(self, role: PolicyRole) -> PolicyLoads:
+        loads = Counter(
+            f"peergate_{role.name}_loads",
+            f"Readings of the {role.subject} that ended in a new generation (success) or in problems (failure).",
+            ["result"],
+            registry=self.registry,
+        )
+        return PolicyLoads(loads.labels("success"), loads.labels("failure"))
+
+    def comparison_counters(self, enforcement: str) -> Mapping[Likeness, Counter]:
+        """The counter of each outcome of a comparison."""
+        return {likeness: self._comparisons.labels(likeness.value, str(enforcement)) for likeness in Likeness}
+
+    def difference_counter(self, reason: Reason, next_reason: Reason, enforcement: str) -> Counter:
+        """The counter of decisions for `reason` that the next policy would make for `next_reason`."""
+        effect, next_effect = effect_of(reason), effect_of(next_reason)
+        return self._differences.labels(
+            effect.value, reason.value, next_effect.value, next_reason.value, str(enforcement)
+        )
 
     def decision_counters(self, enforcement: str) -> Mapping[Reason, Counter]:
         """The counter of each reason; the reason tells the effect."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runtime.expiry import NOTHING_ENDS, Expiring, ExpiryReport
 from runtime.limits import MAX_SHOWN_PROBLEMS
 from runtime.policy_status import PolicyState, PolicyStatus
+from runtime.shadow_policy import ShadowStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class FrontReport:
 class ProcessStatus:
     """One serving process. Ready: its listeners are open, a complete generation is in force, and it is not draining.
 
-    `crl_notices`: what is wrong with CRLs that it fetches, in words.
+    `crl_notices`: what is wrong with CRLs that it fetches, in words. `shadow`: the next policy, if it has one.
     """
 
     pid: int
@@ -40,6 +41,7 @@ class ProcessStatus:
     queued_records: int = 0
     expiry: ExpiryReport = NOTHING_ENDS
     crl_notices: tuple[str, ...] = ()
+    shadow: ShadowStatus | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -114,7 +116,13 @@ class ServiceStatus:
             notices.insert(0, "--observe: every request is permitted, whatever is decided")
         if process.policy.unsettled:
             notices.append("the policy never lies still, so it is not read")
+        if process.shadow is not None:
+            notices.extend(process.shadow.notices)
         return notices
+
+
+def _shadow_generation(process: ProcessStatus) -> str | None:
+    return None if process.shadow is None else process.shadow.policy.generation
 
 
 def _process_json(process: ProcessStatus | None) -> dict[str, object]:
@@ -126,6 +134,7 @@ def _process_json(process: ProcessStatus | None) -> dict[str, object]:
         "state": process.state,
         "pid": process.pid,
         "generation": policy.generation,
+        "shadow_generation": _shadow_generation(process),
         "loaded_at": policy.loaded_at,
         "failed_at": policy.failed_at,
     }

@@ -14,6 +14,7 @@ from typing import Protocol
 from policies.engine.record import Enforcement
 from runtime.configuration import ServeConfiguration
 from runtime.crl_fetch import CrlFetches
+from runtime.current_policy import CurrentPolicy
 from runtime.decision_log import DecisionLog, decision_log_from_text
 from runtime.ending import hard_end_after
 from runtime.expiry import ExpiryCalendar
@@ -25,6 +26,7 @@ from runtime.metrics import Metrics
 from runtime.policy_source import PolicySource
 from runtime.process_status import FrontReport, ProcessStatus
 from runtime.service_log import service_logger
+from runtime.shadow_policy import ShadowPolicy
 
 _LOGGER = service_logger("service")
 
@@ -47,17 +49,21 @@ class Front(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What an adapter finds in its process. `share_port`: other workers listen on the same port (SO_REUSEPORT)."""
+    """What an adapter finds in its process.
+
+    `share_port`: other workers listen on the same port (SO_REUSEPORT). `following`: the next policy, if there is one.
+    """
 
     live: LivePolicy
     metrics: Metrics
     log: DecisionLog | None
     observe: bool
     share_port: bool
+    following: CurrentPolicy | None = None
 
     def judge(self, enforcement: Enforcement) -> Judge:
         """The judge of one enforcement point."""
-        return Judge(self.live, self.metrics, self.log, enforcement, observe=self.observe)
+        return Judge(self.live, self.metrics, self.log, enforcement, observe=self.observe, following=self.following)
 
 
 #: Builds an adapter's listeners. For several workers it must be picklable: a module-level function, or a `partial` of
@@ -82,11 +88,17 @@ class ServingProcess:
         self._crls = CrlFetches(self.metrics)
         self.live = LivePolicy(PolicySource(configuration.policy, self._crls), self.metrics)
         self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)
-        self._front = factory(Serving(self.live, self.metrics, self._log, configuration.observe, share_port))
+        following = configuration.shadow_policy
+        self._shadow = None if following is None else ShadowPolicy(following, self.metrics)
+        self._front = factory(self._serving(share_port=share_port))
         self._calendar = ExpiryCalendar()
         self.live.on_change(self._note_ends)
         self._listening = False
         self._draining = False
+
+    def _serving(self, *, share_port: bool) -> Serving:
+        following = None if self._shadow is None else self._shadow.live
+        return Serving(self.live, self.metrics, self._log, self._configuration.observe, share_port, following)
 
     def start(self) -> None:
         """Load the policy, then listen. Raises ConfigurationError; a bad policy is none (law 4)."""
@@ -96,6 +108,8 @@ class ServingProcess:
         self.live.start()
         self._front.start()
         self._listening = True
+        if self._shadow is not None:
+            self._shadow.start()
         _LOGGER.info("listening", extra={"facts": {"state": self.status().state}})
 
     def status(self) -> ProcessStatus:
@@ -109,6 +123,7 @@ class ServingProcess:
             queued_records=0 if self._log is None else self._log.queued,
             expiry=self._calendar.report(time()),
             crl_notices=self._crls.notices(),
+            shadow=None if self._shadow is None else self._shadow.status(),
         )
 
     def reload(self) -> None:
@@ -116,6 +131,8 @@ class ServingProcess:
         _LOGGER.info("reload asked for")
         self._crls.refresh()
         self.live.reload()
+        if self._shadow is not None:
+            self._shadow.reload()
         if self._log is not None:
             self._log.reopen()
 
@@ -134,6 +151,8 @@ class ServingProcess:
                 self._front.stop(seconds)
             self.live.stop()
             self._crls.stop()
+            if self._shadow is not None:
+                self._shadow.stop()
             if self._log is not None:
                 self._log.close()
         _LOGGER.info("stopped")

@@ -3,12 +3,14 @@
 Numbers of things are summed over its processes; what every process knows alike, such as a date, is told once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from runtime.expiry_status import soonest_ends, soonest_served_end
+from runtime.policy_role import COMPARED, ENFORCED, PolicyRole
+from runtime.policy_status import PolicyStatus
 from runtime.process_status import ServiceStatus
 
 
@@ -22,7 +24,9 @@ class StatusCollector(Collector):
         """The metrics of this moment."""
         status = self._status()
         yield from _service(status)
-        yield from _policy(status)
+        yield from _policy([process.policy for process in status.known], ENFORCED)
+        if shadows := [process.shadow.policy for process in status.known if process.shadow is not None]:
+            yield from _policy(shadows, COMPARED)
         yield from _certificate_cache(status)
         yield from _expiry(status)
 
@@ -40,26 +44,28 @@ def _service(status: ServiceStatus) -> Iterable[Metric]:
     yield GaugeMetricFamily("peergate_decision_log_queued", "Decision records that wait to be written.", queued)
 
 
-def _policy(status: ServiceStatus) -> Iterable[Metric]:
-    policies = [process.policy for process in status.known]
+def _policy(policies: Sequence[PolicyStatus], role: PolicyRole) -> Iterable[Metric]:
+    prefix, subject = f"peergate_{role.name}", role.subject
     generations = GaugeMetricFamily(
-        "peergate_policy_generation_info", "Workers on this generation.", labels=["generation"]
+        f"{prefix}_generation_info", f"Workers on this generation of the {subject}.", labels=["generation"]
     )
     for generation in sorted({policy.generation for policy in policies if policy.generation is not None}):
         on_it = sum(policy.generation == generation for policy in policies)
         generations.add_metric([generation], on_it)
     yield generations
     rules = max((policy.rules for policy in policies), default=0)
-    yield GaugeMetricFamily("peergate_policy_rules", "Rules of the policy in force.", rules)
+    yield GaugeMetricFamily(f"{prefix}_rules", f"Rules of the {subject}.", rules)
     failing = any(policy.problems for policy in policies)
-    yield GaugeMetricFamily("peergate_policy_last_load_failed", "1 if the last reading had problems.", failing)
+    yield GaugeMetricFamily(
+        f"{prefix}_last_load_failed", f"1 if the last reading of the {subject} had problems.", failing
+    )
     loaded = max((policy.loaded_at or 0 for policy in policies), default=0)
     yield GaugeMetricFamily(
-        "peergate_policy_last_success_timestamp_seconds", "Last time that a policy was loaded, 0 = never.", loaded
+        f"{prefix}_last_success_timestamp_seconds", f"Last time that a {subject} was loaded, 0 = never.", loaded
     )
     failed = max((policy.failed_at or 0 for policy in policies), default=0)
     yield GaugeMetricFamily(
-        "peergate_policy_last_failure_timestamp_seconds", "Last time that a policy was refused, 0 = never.", failed
+        f"{prefix}_last_failure_timestamp_seconds", f"Last time that a {subject} was refused, 0 = never.", failed
     )
 
 

@@ -10,8 +10,8 @@ from threading import Event, Lock, Thread
 from gateway.server import limits
 from gateway.server.tls_context import GatewayContext
 from policies.engine.policy_set import PolicySet
+from runtime.current_policy import CurrentPolicy
 from runtime.errors import ConfigurationError
-from runtime.judge import CurrentPolicy
 from runtime.listener_tls import LiveTls, TlsMaterial
 from runtime.service_log import service_logger
 

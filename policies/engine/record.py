@@ -35,6 +35,8 @@ field                          value
 `request.seen_headers`         names of the headers that this enforcement point is shown; absent = all
 `unknown` `problems`           as in `Decision`
 `shadow`                       `{effect, reason, rules}` with shadow rules enforced, or null
+`next`                         `{generation, effect, reason, rules}` of the next policy (`--shadow-policy`), null if it
+                               decides the same by the same rules; absent if none was asked
 `latency_us`                   microseconds from receipt to decision
 `raw`                          only if a text is not Unicode: base64 of JSON, field -> value as received
 =============================  =====================================================================================
@@ -109,12 +111,14 @@ def decision_record(
     latency: float,
     labels: Mapping[str, str],
     trace_id: str | None = None,
+    following: Decision | None = None,
 ) -> dict[str, object]:
     """The record of `decision`; `request` is None if it could not be read.
 
-    `time`: epoch seconds at which it was judged; `latency`: seconds.
+    `time`: epoch seconds at which it was judged; `latency`: seconds; `following`: the decision of the next policy.
     """
-    record = occasion_fields(decision_id, time, latency, trace_id) | verdict_fields(decision, enforcement, labels)
+    record = occasion_fields(decision_id, time, latency, trace_id)
+    record |= verdict_fields(decision, enforcement, labels, following)
     if request is not None:
         add_presentation(record, decision, request.peer)
         record.update(certificate_fields(request.peer))
@@ -158,10 +162,12 @@ def occasion_fields(decision_id: str, time: float, latency: float, trace_id: str
     return fields
 
 
-def verdict_fields(decision: Decision, enforcement: str, labels: Mapping[str, str]) -> dict[str, object]:
+def verdict_fields(
+    decision: Decision, enforcement: str, labels: Mapping[str, str], following: Decision | None = None
+) -> dict[str, object]:
     """What was decided, and by what."""
     shadow = decision.shadow
-    return {
+    fields: dict[str, object] = {
         "generation": decision.generation,
         "enforcement": enforcement,
         "effect": decision.effect,
@@ -170,8 +176,21 @@ def verdict_fields(decision: Decision, enforcement: str, labels: Mapping[str, st
         "labels": labels,
         "unknown": decision.unknown,
         "problems": [problem[:MAX_RECORDED_CHARS] for problem in decision.problems],
-        "shadow": {"effect": shadow.effect, "reason": shadow.reason, "rules": shadow.rules} if shadow else None,
+        "shadow": _verdict(shadow) if shadow else None,
     }
+    if following is not None:
+        fields["next"] = _next_verdict(decision, following)
+    return fields
+
+
+def _next_verdict(decision: Decision, following: Decision) -> dict[str, object] | None:
+    if following.reason is decision.reason and following.rules == decision.rules:
+        return None
+    return {"generation": following.generation, **_verdict(following)}
+
+
+def _verdict(decision: Decision) -> dict[str, object]:
+    return {"effect": decision.effect, "reason": decision.reason, "rules": decision.rules}
 
 
 def add_presentation(record: dict[str, object], decision: Decision, peer: Presented) -> None:

@@ -59,11 +59,12 @@ class RecordLines:
         latency: float,
         labels: Mapping[str, str],
         trace_id: str | None = None,
+        following: Decision | None = None,
     ) -> str:
         """One line of JSON, ASCII, without a line end. The arguments are those of `decision_record`."""
         if request is not None and _is_usual(decision, request):
             asked = _trace(trace_id) + _request(decision, request)
-            decided = self._verdict(decision, request, enforcement, labels)
+            decided = self._verdict(decision, request, enforcement, labels, following)
             certificate = self._certificate(request)
             if decided is not None and certificate is not None and _SURROGATE not in asked:
                 return (
@@ -79,10 +80,18 @@ class RecordLines:
             latency=latency,
             labels=labels,
             trace_id=trace_id,
+            following=following,
         )
         return line_from_record(record)
 
-    def _verdict(self, decision: Decision, request: Request, enforcement: str, labels: Mapping[str, str]) -> str | None:
+    def _verdict(
+        self,
+        decision: Decision,
+        request: Request,
+        enforcement: str,
+        labels: Mapping[str, str],
+        following: Decision | None,
+    ) -> str | None:
         """The fields of a usual verdict; None if they hold a lone surrogate.
 
         INVARIANT: the key holds all that `verdict_fields` and `add_presentation` read of a usual request.
@@ -96,9 +105,10 @@ class RecordLines:
             decision.trust,
             tuple(labels.items()) if labels else (),
             isinstance(request.peer, NoCertificate),
+            None if following is None else (following.generation, following.reason, following.rules),
         )
         if key not in self._verdicts:
-            fields = verdict_fields(decision, enforcement, labels)
+            fields = verdict_fields(decision, enforcement, labels, following)
             add_presentation(fields, decision, request.peer)
             _keep(self._verdicts, key, json_text(fields)[1:-1], MAX_ENCODED_VERDICTS)
         return self._verdicts[key]

@@ -3,19 +3,25 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from policies.reason import Reason
 from runtime.expiry_status import json_from_ends, near_ends
-from runtime.metrics import Metrics
+from runtime.metrics import Likeness, Metrics
+from runtime.policy_role import COMPARED, ENFORCED
+from runtime.policy_status import PolicyState, PolicyStatus
+from runtime.shadow_policy import ShadowStatus
 from runtime.status_metrics import StatusCollector
 from tests.runtime.expiring import ending, process, served, service
 from tests.runtime.world import NOW
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()
-STATUS = service(process(ending(1), front=(served(1),)))
+SHADOW = ShadowStatus(PolicyStatus(PolicyState.SERVING, "n", 1))
+STATUS = service(replace(process(ending(1), front=(served(1),)), shadow=SHADOW))
 
 
 def section(title: str) -> str:
@@ -49,7 +55,15 @@ def messages() -> Iterator[tuple[str, str]]:
                         said = node.args[0]
                         said = assigned[said.id] if isinstance(said, ast.Name) else said
                         choices = (said.body, said.orelse) if isinstance(said, ast.IfExp) else (said,)
-                        yield from ((part[1], ast.literal_eval(choice)) for choice in choices)
+                        yield from ((part[1], text) for choice in choices for text in _texts(choice))
+
+
+def _texts(choice: ast.expr) -> Iterator[str]:
+    """A literal, or the words that both roles of a policy have for it."""
+    if isinstance(choice, ast.Attribute) and ast.unparse(choice.value) == "self._role":
+        yield from (getattr(role, choice.attr) for role in (ENFORCED, COMPARED))
+    else:
+        yield ast.literal_eval(choice)
 
 
 def documented_messages() -> set[tuple[str, str]]:
@@ -68,6 +82,8 @@ def test_every_label_of_a_metric_is_in_its_row() -> None:
     states.register(StatusCollector(lambda: STATUS))
     registry = Metrics()
     registry.decision_counters("extauth")
+    assert set(registry.comparison_counters("extauth")) == set(Likeness)
+    registry.difference_counter(Reason.ALLOWED_BY_RULE, Reason.DENIED_BY_RULE, "extauth")
     for family in (*states.collect(), *registry.registry.collect()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         for sample in family.samples:

@@ -382,6 +382,22 @@ def test_a_line_says_what_the_record_says_whatever_is_remembered(policy: PolicyS
     assert json.loads(line) == parsed(recorded(decision, None))
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_what_the_next_policy_decides_stands_in_the_record_if_it_differs(policy: PolicySet, case: str) -> None:
+    request = CASES[case][0]
+    decision = evaluate(policy, request)
+    others = [replace(decision, rules=("other",), generation="next"), Decision.refusal(Reason.SNI_MISMATCH, "next", "")]
+    lines = RecordLines()
+    assert "next" not in parsed(recorded(decision, request))
+    for following in (replace(decision, generation="next"), *others):
+        facts = facts_of_recording(decision, request) | {"following": following}
+        record = parsed(decision_record(decision, request, **facts))
+        verdict = {"effect": following.effect, "reason": following.reason, "rules": list(following.rules)}
+        assert record["next"] == ({"generation": "next", **verdict} if following in others else None)
+        assert json.loads(lines.line(decision, request, **facts)) == record
+    assert "next" not in json.loads(lines.line(decision, request, **facts_of_recording(decision, request)))
+
+
 @pytest.mark.parametrize("text", ["\udcff", '"', "\\", "\n", "\u2028", "\0", "é", "\\ud800"])
 def test_no_text_of_a_usual_request_breaks_out_of_its_line(policy: PolicySet, text: str) -> None:
     request = replace(ask(PEERS["billing"]), target=f"/v1/{text}?", host=text, method=text, sni=text)

@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         judge = self.server.judge
         host = self.headers.get("host", "")
         asked = Request(NO_CERTIFICATE, "GET", self.path, host, EMPTY_HEADERS, None, None, None, time())
-        verdict = judge.decide(judge.policy, asked)
+        verdict = judge.decide(judge.policy, asked, read_again=lambda _: asked)
         body = json.dumps({"pid": os.getpid(), "reason": verdict.decision.reason}).encode()
         self.send_response(200 if verdict.permitted else 403)
         self.send_header("content-length", str(len(body)))
