@@ -78,7 +78,13 @@ class LivePolicy:
     def start(self) -> None:
         """Load for the first time, then watch in a thread. A policy with problems is no error (law 4)."""
         with LOW_PAUSE.during_load():
-            self._read_once()
+            reading = self._source.reading()
+            loaded = self._loaded(reading)
+            # What a policy names is known by loading it. A bundle that comes at once is no reason for an alarm.
+            if reading.bundle_sources and self._source.bundles.wait_for_first(FIRST_FETCH_SECONDS):
+                self._read_once()
+            else:
+                self._take(reading, loaded)
             # What is revoked must not pass just because the process is young.
             if self._source.crls.wait_for_first(FIRST_FETCH_SECONDS):
                 self._read_once()
@@ -159,13 +165,17 @@ class LivePolicy:
     def _read_once(self) -> bool:
         """Read and load; False, with nothing changed, if the source changed meanwhile."""
         reading = self._source.reading()
-        loaded = self._loaded(reading)
+        return self._take(reading, self._loaded(reading))
+
+    def _take(self, reading: PolicyReading, loaded: Loaded) -> bool:
+        """Take over what was read and loaded; False as `_read_once`."""
         signature = reading.signature()
         if not reading.is_current():
             return False
         reading.forget_contents()
         if loaded.policy is not None:
             self._source.crls.keep(reading.crl_sources)
+            self._source.bundles.keep(reading.bundle_sources)
         self._reading, self._signature, self._folders = reading, signature, reading.watched_folders()
         self._put_in_force(loaded)
         return True

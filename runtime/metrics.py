@@ -52,6 +52,16 @@ class FetchResult(StrEnum):
     OLDER = "older"
 
 
+class BundleResult(StrEnum):
+    """What a Workload API told of one SPIFFE bundle, or that it told nothing."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 class Metrics:
     """The counters of one process, in a registry of its own."""
 
@@ -106,6 +116,15 @@ class Metrics:
             registry=self.registry,
         )
         self.crl_fetches: Mapping[FetchResult, Counter] = {item: fetches.labels(item.value) for item in FetchResult}
+        updates = Counter(
+            "peergate_spiffe_bundle_updates",
+            "Messages of Workload APIs about a SPIFFE bundle, and streams that ended or could not be opened (failed).",
+            ["result"],
+            registry=self.registry,
+        )
+        self.bundle_updates: Mapping[BundleResult, Counter] = {
+            item: updates.labels(item.value) for item in BundleResult
+        }
 
     def _policy_loads(self, role: PolicyRole) -> PolicyLoads:
         loads = Counter(

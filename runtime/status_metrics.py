@@ -27,6 +27,7 @@ class StatusCollector(Collector):
         yield from _policy([process.policy for process in status.known], ENFORCED)
         if shadows := [process.shadow.policy for process in status.known if process.shadow is not None]:
             yield from _policy(shadows, COMPARED)
+        yield from _fetched(status)
         yield from _certificate_cache(status)
         yield from _expiry(status)
 
@@ -66,6 +67,15 @@ def _policy(policies: Sequence[PolicyStatus], role: PolicyRole) -> Iterable[Metr
     failed = max((policy.failed_at or 0 for policy in policies), default=0)
     yield GaugeMetricFamily(
         f"{prefix}_last_failure_timestamp_seconds", f"Last time that a {subject} was refused, 0 = never.", failed
+    )
+
+
+def _fetched(status: ServiceStatus) -> Iterable[Metric]:
+    silent = max((process.bundles_silent_seconds for process in status.known), default=0.0)
+    yield GaugeMetricFamily(
+        "peergate_spiffe_bundle_stale_seconds",
+        "For how long a Workload API has been gone, so that its bundles may be stale; 0 while all of them answer.",
+        silent,
     )
 
 

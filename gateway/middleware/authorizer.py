@@ -17,6 +17,7 @@ from runtime.judge import Judge
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
 from runtime.policy_source import PolicySource
+from runtime.workload_bundles import WorkloadBundles
 
 
 class Authorizer:
@@ -39,11 +40,13 @@ class Authorizer:
         """
         metrics = Metrics()
         crls = CrlFetches(metrics)
-        live = LivePolicy(PolicySource(path, crls), metrics)
+        bundles = WorkloadBundles(metrics)
+        live = LivePolicy(PolicySource(path, crls, bundles), metrics)
         log = decision_log_from_text(decision_log, metrics)
         live.start()
         made = cls(Judge(live, metrics, log, Enforcement.GATEWAY, observe=observe))
-        made._ending = (live.stop, crls.stop) if log is None else (live.stop, crls.stop, log.close)
+        fetching = (live.stop, crls.stop, bundles.stop)
+        made._ending = fetching if log is None else (*fetching, log.close)
         return made
 
     @property

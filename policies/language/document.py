@@ -59,13 +59,21 @@ class UrlDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadApiDocument:
+    """A SPIFFE bundle that is kept up to date: `{workload_api: …}`."""
+
+    at: Position
+    workload_api: Scalar
+
+
+@dataclass(frozen=True, slots=True)
 class TrustDocument:
     """One trust entry: who may vouch for a caller."""
 
     name: Scalar
     at: Position
     anchors: Texts = ()
-    spiffe_bundle: Scalar | None = None
+    spiffe_bundle: "Scalar | WorkloadApiDocument | None" = None
     intermediates: Texts = ()
     spiffe_trust_domain: Scalar | None = None
     crls: "tuple[Scalar | UrlDocument, ...]" = ()

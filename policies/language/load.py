@@ -30,6 +30,7 @@ from policies.language.problem import Position, Problem
 from policies.language.reading import document_from_bytes
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 
 _VERSION = "1"
@@ -224,6 +225,7 @@ class _Witness:
         self._surroundings = surroundings
         self.seen: dict[str, bytes] = {}
         self.crls: dict[str, bytes] = {}
+        self.bundles: dict[str, bytes] = {}
 
     def read(self, path: str) -> bytes:
         """As Surroundings.read."""
@@ -243,6 +245,13 @@ class _Witness:
             self.crls[f"{source.url.text} {issuers}"] = content
         return content
 
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """As Surroundings.bundle."""
+        content = self._surroundings.bundle(source)
+        if content is not None:
+            self.bundles[f"{source.api} {source.trust_domain}"] = content
+        return content
+
     def timezone(self, name: str) -> tzinfo:
         """As Surroundings.timezone."""
         return self._surroundings.timezone(name)
@@ -251,7 +260,8 @@ class _Witness:
 def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
     """A name for the content: policy files by their last name, so that the same policy elsewhere is the same."""
     digest = sha256()
-    for kind, contents in (("policy", files), ("file", witness.seen), ("url", witness.crls)):
+    witnessed = (("file", witness.seen), ("url", witness.crls), ("workload_api", witness.bundles))
+    for kind, contents in (("policy", files), *witnessed):
         for name in sorted(contents):
             last = name.rpartition("/")[2] if kind == "policy" else name
             digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode())

@@ -6,7 +6,15 @@ rules. Patterns, networks, times and words are only texts at this stage; the com
 
 from typing import Any
 
-from policies.language.document import PolicyDocument, ScopeDocument, Texts, TrustDocument, UrlDocument, ZoneDocument
+from policies.language.document import (
+    PolicyDocument,
+    ScopeDocument,
+    Texts,
+    TrustDocument,
+    UrlDocument,
+    WorkloadApiDocument,
+    ZoneDocument,
+)
 from policies.language.modes import MODES
 from policies.language.names import Name
 from policies.language.node import Scalar
@@ -46,6 +54,27 @@ _CRL_URL: Fields[UrlDocument | None] = Fields(
     ),
     _url,
 )
+
+
+def _workload_api(at: Position, workload_api: Scalar | None = None) -> WorkloadApiDocument | None:
+    return None if workload_api is None else WorkloadApiDocument(at, workload_api)
+
+
+_WORKLOAD_API: Fields[WorkloadApiDocument | None] = Fields(
+    "workload_api",
+    "a SPIFFE bundle that is kept up to date",
+    '{workload_api: "unix:///run/spire/agent.sock"}',
+    (
+        Field(
+            "workload_api",
+            Text("the Unix socket of a SPIFFE Workload API", '"unix:///run/spire/agent.sock"'),
+            "The SPIFFE Workload API that tells the bundle, and every change of it: unix:///path/of/its.sock.",
+            required=True,
+        ),
+    ),
+    _workload_api,
+    {"socket": "write `workload_api`", "url": "write `workload_api`", "path": "write `workload_api`"},
+)
 TRUST_ENTRY: Fields[TrustDocument] = Fields(
     "trust_entry",
     "a trust entry",
@@ -58,8 +87,9 @@ TRUST_ENTRY: Fields[TrustDocument] = Fields(
         ),
         Field(
             "spiffe_bundle",
-            Text("the path of a SPIFFE bundle", "pki/partner.jwks"),
-            "Instead of anchors: a file with the SPIFFE bundle (a JWK Set) of the entry's `spiffe_trust_domain`.",
+            TextOr(Text("the path of a SPIFFE bundle", "pki/partner.jwks"), _WORKLOAD_API),
+            "Instead of anchors: the SPIFFE bundle of the entry's `spiffe_trust_domain`: a file (a JWK Set), or"
+            " {workload_api: …}.",
         ),
         Field(
             "intermediates",

@@ -64,3 +64,5 @@ MAX_TRUST_FILE_BYTES = 8 * 1024 * 1024
 
 #: Characters of the URL of a CRL; longer ones are cut somewhere on the way (RFC 9110 §4.1 asks for 8000 at least).
 MAX_CRL_URL_CHARS = 2048
+#: Bytes of the path of a Unix socket, without the closing zero (unix(7)).
+MAX_SOCKET_PATH_BYTES = 107

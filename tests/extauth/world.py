@@ -24,6 +24,7 @@ from pki.authority import Authority, Issued
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.language.load import load_policy
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.reader import PresentedReader
 from runtime.check import Checks
@@ -78,6 +79,10 @@ class Files:
     def fetched(self, source: CrlSource) -> bytes | None:
         """Nothing is fetched."""
         return None
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """Nothing is asked."""
+        return b""
 
     def timezone(self, name: str) -> tzinfo:
         return UTC

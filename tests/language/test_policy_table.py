@@ -15,6 +15,7 @@ from policies.language.document import (
     TrustDocument,
     UrlDocument,
     WhenDocument,
+    WorkloadApiDocument,
 )
 from policies.language.node import Scalar
 from policies.language.policy_table import POLICY
@@ -28,6 +29,7 @@ MADE: dict[str, type] = {
     "policy": PolicyDocument,
     "trust_entry": TrustDocument,
     "crl_url": UrlDocument,
+    "workload_api": WorkloadApiDocument,
     "identity": SelectorDocument,
     "selector": SelectorDocument,
     "route": RouteDocument,

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from policies.language.codes import Code
+from policies.language.compiler.bundles import bundle_of, check_bundle_not_older
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.values import rsa_bits_from_text, seconds_from_span, skew_from_span
-from policies.language.document import Texts, TrustDocument, UrlDocument
+from policies.language.document import Texts, TrustDocument, UrlDocument, WorkloadApiDocument
 from policies.language.node import Scalar
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
 from policies.peer.crl_source import CrlSource, CrlUrl
-from policies.peer.errors import CrlError, PeerError, SpiffeBundleError
+from policies.peer.errors import CrlError, PeerError
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
 from policies.peer.spiffe import TrustDomain
-from policies.peer.spiffe_bundle import SpiffeBundle, bundle_from_bytes
 from policies.peer.trust import AnchorSource, Revocation, TrustEntry, TrustStore
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def trust_store(
     if previous is not None:
         reader.check_not_older(store, previous)
         for document, entry in zip(documents, entries, strict=True):
-            reader.check_bundle_not_older(document, entry, previous)
+            check_bundle_not_older(document, entry, previous, findings)
             reader.check_not_gone(document, store.crls_gone(previous, entry))
     return store, domains
 
@@ -68,11 +68,16 @@ class _Reader:
 
     def entry(self, document: TrustDocument) -> TrustEntry:
         """One entry, without what could not be read."""
-        bundle = self._bundle(document)
+        domain = self._read(document.spiffe_trust_domain, TrustDomain.parse)
+        bundle = bundle_of(document, domain, self.surroundings, self.findings)
         anchors = self._certificates(document.anchors) if bundle is None else bundle.authorities
         intermediates = self._certificates(document.intermediates)
         self.unfetched = []
-        crls = tuple(self._crls(document, (*anchors, *intermediates)))
+        # CRLs of a trust domain that is trusted no more are of CAs that nobody knows any more.
+        untold = bundle is not None and not bundle.authorities
+        crls = () if untold else tuple(self._crls(document, (*anchors, *intermediates)))
+        if untold:
+            self.unread.add(document.name.text)
         revocation = self._revocation(document)
         if document.revocation is not None and revocation is Revocation.REQUIRE and not document.crls:
             at = document.revocation
@@ -82,7 +87,7 @@ class _Reader:
             document.name.text,
             anchors,
             intermediates,
-            self._read(document.spiffe_trust_domain, TrustDomain.parse),
+            domain,
             crls,
             revocation,
             self._read(document.max_lifetime, seconds_from_span),
@@ -90,17 +95,8 @@ class _Reader:
             self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
             None if bundle is None else bundle.sequence,
             tuple(self.unfetched),
-            AnchorSource.ANCHORS if document.spiffe_bundle is None else AnchorSource.BUNDLE,
+            _anchor_source(document),
         )
-
-    def check_bundle_not_older(self, document: TrustDocument, entry: TrustEntry, previous: TrustStore) -> None:
-        """Report a bundle that would take back what the trust domain has said since."""
-        newer = previous.newer_bundle(entry)
-        if newer is not None and document.spiffe_bundle is not None:
-            number = "no `spiffe_sequence`" if entry.bundle_sequence is None else f"number {entry.bundle_sequence}"
-            message = f"the bundle has {number}, the one loaded before had number {newer}"
-            hint = "put the newest bundle there; if its publisher numbers them no more, or anew, restart"
-            self.findings.add(document.spiffe_bundle, Code.BUNDLE_OLDER, message, hint)
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
         """Report CRLs that would take back what a CA has said since."""
@@ -114,22 +110,6 @@ class _Reader:
             message = f"the CRL of {quoted(key[0].text)} that was loaded before is not among `crls` any more"
             hint = "put it back (one with a URL waits until it is fetched), take the CA out, or restart"
             self.findings.add(document.crls[0].at, Code.CRL_MISSING, message, hint)
-
-    def _bundle(self, document: TrustDocument) -> SpiffeBundle | None:
-        path = document.spiffe_bundle
-        if path is None:
-            return None
-        if document.spiffe_trust_domain is None:
-            message = "a SPIFFE bundle speaks for one trust domain, and does not say for which"
-            self.findings.add(path, Code.KEY_MISSING, message, "add `spiffe_trust_domain` to the entry")
-        content = self._file(path, path.text)
-        if content is None:
-            return None
-        try:
-            return bundle_from_bytes(content)
-        except SpiffeBundleError as error:
-            self.findings.add(path, Code.CERTIFICATE_INVALID, f"{quoted(path.text)}: {error}")
-            return None
 
     def _certificates(self, paths: Texts) -> tuple[Certificate, ...]:
         found: list[Certificate] = []
@@ -229,3 +209,9 @@ class _Reader:
         except ValueError as error:
             self.findings.add(text, Code.VALUE_INVALID, str(error))
             return None
+
+
+def _anchor_source(document: TrustDocument) -> AnchorSource:
+    if document.spiffe_bundle is None:
+        return AnchorSource.ANCHORS
+    return AnchorSource.WORKLOAD_API if isinstance(document.spiffe_bundle, WorkloadApiDocument) else AnchorSource.BUNDLE
