@@ -159,6 +159,22 @@ def init(
 
 
 @policy_app.command()
+def promote(
+    policy: Policy,
+    rule: Annotated[
+        Texts, typer.Option("--rule", metavar="ID", help="A rule to turn on; may be repeated. All if left out.")
+    ] = None,
+) -> ExitCode:
+    """Turn shadow rules on, in the files themselves: only the word of the mode changes.
+
+    Exit code: 0, or 1 if the policy has problems.
+    """
+    from peergate.commands import promote as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.promote(policy, rule or ())
+
+
+@policy_app.command()
 def schema(
     tests: Annotated[bool, typer.Option("--tests", help="The schema of *.test.yaml files instead.")] = False,
     form: Annotated[Format, typer.Option("--format", help="Indented, or on one line.")] = Format.TEXT,
