@@ -58,6 +58,16 @@ class PolicySource:
             paths = [path for path in [f"{stem}.test{ending}"] if isfile(path)]
         return {path: read_regular_file(path, MAX_POLICY_FILE_BYTES) for path in paths}
 
+    def yaml_files(self) -> Mapping[str, bytes]:
+        """Policy files and tests of the folder, or the one file. Raises OSError."""
+        names = list_plain_files(self.path, MAX_FOLDER_FILES)
+        paths = (
+            [self.path]
+            if names is None
+            else [join(self.path, name) for name in names if name.endswith(_POLICY_ENDINGS)]
+        )
+        return {path: read_regular_file(path, MAX_POLICY_FILE_BYTES) for path in paths}
+
 
 class PolicyReading:
     """One reading of a policy: its files, and (as `Surroundings`) whatever else they name.
