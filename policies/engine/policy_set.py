@@ -13,6 +13,7 @@ from policies.engine.route_index import RouteIndex
 from policies.engine.rule import Identity, Rule
 from policies.engine.selector import Caller
 from policies.engine.truth import TRUE, UNKNOWN, Solutions, truth_of
+from policies.peer.certificate import IdentityFacts
 from policies.peer.presented import AssertedIdentity, MalformedCertificate, NoCertificate, Presented
 from policies.peer.trust import TrustStore
 from policies.reason import Effect, Reason
@@ -117,6 +118,10 @@ class PolicySet:
             state = self._judged(presented, time)
             self._callers.remember(key, state)
         return state
+
+    def caller_from_facts(self, facts: IdentityFacts, trust: frozenset[str]) -> CallerState:
+        """What every caller with these facts is, if its certificate passes the entries in `trust`; never remembered."""
+        return self._identified(Caller(facts, trust), CallerState(-inf, inf, facts, tuple(sorted(trust))))
 
     def rules_in(self, mask: int) -> list[Rule]:
         """The rules whose bits are set, sorted by id."""

@@ -153,6 +153,11 @@ class TrustStore:
         """Every anchor and intermediate, DER, each once: the client CAs of a TLS listener."""
         return tuple({ca.der: None for entry in self.entries for ca in entry.authorities})
 
+    @property
+    def revoked_authorities(self) -> frozenset[Certificate]:
+        """Anchors and intermediates that a CRL lists."""
+        return self._revoked_authorities
+
     def crl_rollbacks(self, previous: "TrustStore") -> frozenset[CrlKey]:
         """The CAs whose newest CRL here is older than one that `previous` or a generation before it had."""
         return frozenset(
