@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from policies.engine.policy_set import PolicySet
 from policies.language.load import Loaded, load_policy
-from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.pem import der_from_pem
 
@@ -45,10 +44,6 @@ class SeedFiles:
     def fetched(self, source: CrlSource) -> bytes | None:
         """Nothing is fetched."""
         return None
-
-    def bundle(self, source: BundleSource) -> bytes | None:
-        """Nothing is asked."""
-        return b""
 
     def timezone(self, name: str) -> tzinfo:
         """UTC. Raises KeyError for every other name."""

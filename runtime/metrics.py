@@ -52,14 +52,15 @@ class FetchResult(StrEnum):
     OLDER = "older"
 
 
-class BundleResult(StrEnum):
-    """What a Workload API told of one SPIFFE bundle, or that it told nothing."""
+class OcspResult(StrEnum):
+    """What became of one request to an OCSP responder: what it said, or why that does not count."""
 
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    WITHDRAWN = "withdrawn"
-    REFUSED = "refused"
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
     FAILED = "failed"
+    REFUSED = "refused"
+    OLDER = "older"
 
 
 class Metrics:
@@ -116,15 +117,13 @@ class Metrics:
             registry=self.registry,
         )
         self.crl_fetches: Mapping[FetchResult, Counter] = {item: fetches.labels(item.value) for item in FetchResult}
-        updates = Counter(
-            "peergate_spiffe_bundle_updates",
-            "Messages of Workload APIs about a SPIFFE bundle, and streams that ended or could not be opened (failed).",
+        asked = Counter(
+            "peergate_ocsp_requests",
+            "Requests to OCSP responders, by what became of them.",
             ["result"],
             registry=self.registry,
         )
-        self.bundle_updates: Mapping[BundleResult, Counter] = {
-            item: updates.labels(item.value) for item in BundleResult
-        }
+        self.ocsp_requests: Mapping[OcspResult, Counter] = {item: asked.labels(item.value) for item in OcspResult}
 
     def _policy_loads(self, role: PolicyRole) -> PolicyLoads:
         loads = Counter(

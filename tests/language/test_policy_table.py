@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from policies.language.document import (
+    OcspDocument,
     PolicyDocument,
     RouteDocument,
     RuleDocument,
@@ -15,7 +16,6 @@ from policies.language.document import (
     TrustDocument,
     UrlDocument,
     WhenDocument,
-    WorkloadApiDocument,
 )
 from policies.language.node import Scalar
 from policies.language.policy_table import POLICY
@@ -29,7 +29,7 @@ MADE: dict[str, type] = {
     "policy": PolicyDocument,
     "trust_entry": TrustDocument,
     "crl_url": UrlDocument,
-    "workload_api": WorkloadApiDocument,
+    "ocsp": OcspDocument,
     "identity": SelectorDocument,
     "selector": SelectorDocument,
     "route": RouteDocument,

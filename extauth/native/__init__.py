@@ -1,1 +1,0 @@
-"""The policy inside Envoy: a PolicySet becomes filters that decide most requests without asking anybody."""
