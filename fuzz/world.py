@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from policies.engine.policy_set import PolicySet
 from policies.language.load import Loaded, load_policy
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.pem import der_from_pem
 
@@ -44,6 +45,10 @@ class SeedFiles:
     def fetched(self, source: CrlSource) -> bytes | None:
         """Nothing is fetched."""
         return None
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """Nothing is asked."""
+        return b""
 
     def timezone(self, name: str) -> tzinfo:
         """UTC. Raises KeyError for every other name."""

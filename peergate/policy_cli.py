@@ -159,6 +159,41 @@ def init(
 
 
 @policy_app.command()
+def fmt(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="POLICY", help="A policy file, a folder of them, or - for standard input.", show_default=False
+        ),
+    ],
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if something would change.")] = False,
+) -> ExitCode:
+    """Write policy files and their tests in one style; comments stay, and so does what they say.
+
+    Exit code: 0, or 1 if a file is no YAML that a policy may hold, or with --check if a file would change.
+    """
+    from peergate.commands import fmt as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.fmt(path, check=check)
+
+
+@policy_app.command()
+def promote(
+    policy: Policy,
+    rule: Annotated[
+        Texts, typer.Option("--rule", metavar="ID", help="A rule to turn on; may be repeated. All if left out.")
+    ] = None,
+) -> ExitCode:
+    """Turn shadow rules on, in the files themselves: only the word of the mode changes.
+
+    Exit code: 0, or 1 if the policy has problems.
+    """
+    from peergate.commands import promote as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.promote(policy, rule or ())
+
+
+@policy_app.command()
 def schema(
     tests: Annotated[bool, typer.Option("--tests", help="The schema of *.test.yaml files instead.")] = False,
     form: Annotated[Format, typer.Option("--format", help="Indented, or on one line.")] = Format.TEXT,

@@ -1,4 +1,4 @@
-"""Reading files that a policy or an operator names: regular files only, never more than a limit, never waiting.
+"""Files that a policy or an operator names: regular files only, never more than a limit, never waiting.
 
 A FIFO would hang the reader, a device would never end: both are refused before one byte is read.
 """
@@ -7,7 +7,9 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 
 def read_regular_file(path: str, limit: int) -> bytes:
@@ -43,6 +45,28 @@ def list_plain_files(path: str, limit: int) -> tuple[str, ...] | None:
     except (NotADirectoryError, FileNotFoundError):
         return None
     return tuple(sorted(names))
+
+
+def replace_regular_file(path: str, content: bytes) -> None:
+    """Put `content` in place of a regular file in one step, so that nobody ever reads half of it. Raises OSError.
+
+    Symbolic links stay and what they lead to is replaced; its permissions stay.
+    """
+    place = os.path.realpath(_checked(path))
+    with _opened(place) as descriptor:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    fresh, name = tempfile.mkstemp(prefix=".peergate-", dir=Path(place).parent)
+    try:
+        with os.fdopen(fresh, "wb") as file:
+            os.fchmod(fresh, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(fresh)
+        Path(name).replace(place)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ from policies.engine.policy_set import PolicySet
 from policies.language.codes import Code
 from policies.language.load import Loaded, load_policy
 from policies.language.problem import Position, Problem
-from policies.peer.ocsp import OcspQuestion
 from runtime.folder_watch import FolderWatch
 from runtime.limits import (
     FIRST_FETCH_SECONDS,
@@ -39,7 +38,7 @@ def loaded_from_reading(reading: PolicyReading, previous: PolicySet | None = Non
     """The policy that was read, or every problem of files, language and references together."""
     if not reading.files:
         return Loaded(None, reading.problems)
-    loaded = load_policy(reading.files, reading, previous, reading.answers)
+    loaded = load_policy(reading.files, reading, previous)
     if not reading.problems:
         return loaded
     return Loaded(None, tuple(sorted({*reading.problems, *loaded.problems})))
@@ -76,16 +75,16 @@ class LivePolicy:
         """Call `listener` after every reading, in the thread that loads; it reads `current` and `status` itself."""
         self._listeners.append(listener)
 
-    def forget(self, question: OcspQuestion) -> None:
-        """The answer of an OCSP responder has changed; from now on callers are judged by what is known now."""
-        policy = self.current
-        if policy is not None:
-            policy.forget(question)
-
     def start(self) -> None:
         """Load for the first time, then watch in a thread. A policy with problems is no error (law 4)."""
         with LOW_PAUSE.during_load():
-            self._read_once()
+            reading = self._source.reading()
+            loaded = self._loaded(reading)
+            # What a policy names is known by loading it. A bundle that comes at once is no reason for an alarm.
+            if reading.bundle_sources and self._source.bundles.wait_for_first(FIRST_FETCH_SECONDS):
+                self._read_once()
+            else:
+                self._take(reading, loaded)
             # What is revoked must not pass just because the process is young.
             if self._source.crls.wait_for_first(FIRST_FETCH_SECONDS):
                 self._read_once()
@@ -166,13 +165,17 @@ class LivePolicy:
     def _read_once(self) -> bool:
         """Read and load; False, with nothing changed, if the source changed meanwhile."""
         reading = self._source.reading()
-        loaded = self._loaded(reading)
+        return self._take(reading, self._loaded(reading))
+
+    def _take(self, reading: PolicyReading, loaded: Loaded) -> bool:
+        """Take over what was read and loaded; False as `_read_once`."""
         signature = reading.signature()
         if not reading.is_current():
             return False
         reading.forget_contents()
         if loaded.policy is not None:
             self._source.crls.keep(reading.crl_sources)
+            self._source.bundles.keep(reading.bundle_sources)
         self._reading, self._signature, self._folders = reading, signature, reading.watched_folders()
         self._put_in_force(loaded)
         return True

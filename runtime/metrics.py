@@ -52,15 +52,14 @@ class FetchResult(StrEnum):
     OLDER = "older"
 
 
-class OcspResult(StrEnum):
-    """What became of one request to an OCSP responder: what it said, or why that does not count."""
+class BundleResult(StrEnum):
+    """What a Workload API told of one SPIFFE bundle, or that it told nothing."""
 
-    GOOD = "good"
-    REVOKED = "revoked"
-    UNKNOWN = "unknown"
-    FAILED = "failed"
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    WITHDRAWN = "withdrawn"
     REFUSED = "refused"
-    OLDER = "older"
+    FAILED = "failed"
 
 
 class Metrics:
@@ -117,13 +116,15 @@ class Metrics:
             registry=self.registry,
         )
         self.crl_fetches: Mapping[FetchResult, Counter] = {item: fetches.labels(item.value) for item in FetchResult}
-        asked = Counter(
-            "peergate_ocsp_requests",
-            "Requests to OCSP responders, by what became of them.",
+        updates = Counter(
+            "peergate_spiffe_bundle_updates",
+            "Messages of Workload APIs about a SPIFFE bundle, and streams that ended or could not be opened (failed).",
             ["result"],
             registry=self.registry,
         )
-        self.ocsp_requests: Mapping[OcspResult, Counter] = {item: asked.labels(item.value) for item in OcspResult}
+        self.bundle_updates: Mapping[BundleResult, Counter] = {
+            item: updates.labels(item.value) for item in BundleResult
+        }
 
     def _policy_loads(self, role: PolicyRole) -> PolicyLoads:
         loads = Counter(

@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.language.codes import Code
 from policies.language.problem import Position, Problem
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.limits import MAX_CRL_BYTES
-from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 from runtime.fetched_crls import NOTHING_FETCHED, FetchedCrls
 from runtime.files import list_plain_files, read_regular_file
 from runtime.limits import MAX_FOLDER_FILES, MAX_POLICY_FILE_BYTES, MAX_POLICY_FILES, MAX_WATCHED_FOLDERS
+from runtime.told_bundles import NOTHING_TOLD, ToldBundles
 
 _POLICY_ENDINGS = (".yaml", ".yml")
 _TEST_ENDINGS = (".test.yaml", ".test.yml")
@@ -41,11 +42,11 @@ class PolicySource:
 
     path: str
     crls: FetchedCrls = NOTHING_FETCHED
-    answers: OcspAnswers = NO_ANSWERS
+    bundles: ToldBundles = NOTHING_TOLD
 
     def reading(self) -> "PolicyReading":
         """Read the policy files now."""
-        return PolicyReading(self.path, self.crls, self.answers)
+        return PolicyReading(self.path, self.crls, self.bundles)
 
     def test_files(self) -> Mapping[str, bytes]:
         """The policy tests: `*.test.yaml` of the folder, or the one beside the file. Raises OSError."""
@@ -57,23 +58,32 @@ class PolicySource:
             paths = [path for path in [f"{stem}.test{ending}"] if isfile(path)]
         return {path: read_regular_file(path, MAX_POLICY_FILE_BYTES) for path in paths}
 
+    def yaml_files(self) -> Mapping[str, bytes]:
+        """Policy files and tests of the folder, or the one file. Raises OSError."""
+        names = list_plain_files(self.path, MAX_FOLDER_FILES)
+        paths = (
+            [self.path]
+            if names is None
+            else [join(self.path, name) for name in names if name.endswith(_POLICY_ENDINGS)]
+        )
+        return {path: read_regular_file(path, MAX_POLICY_FILE_BYTES) for path in paths}
+
 
 class PolicyReading:
     """One reading of a policy: its files, and (as `Surroundings`) whatever else they name.
 
     - `files`: policy file, named as problems name it -> content.
     - `problems`: what is wrong with the files as files.
-    - `answers`: those of OCSP responders, which belong to no reading.
 
     INVARIANT: within one reading a path has one content, however often it is named (law 5).
     """
 
-    def __init__(self, path: str, crls: FetchedCrls = NOTHING_FETCHED, answers: OcspAnswers = NO_ANSWERS) -> None:
+    def __init__(self, path: str, crls: FetchedCrls = NOTHING_FETCHED, bundles: ToldBundles = NOTHING_TOLD) -> None:
         self.path = path
-        self.answers = answers
         self._crls = crls
-        self._fetched: dict[CrlSource, bytes | None] = {}
-        self._crl_contents: dict[CrlSource, bytes | None] = {}
+        self._bundles = bundles
+        self._fetched: dict[CrlSource | BundleSource, bytes | None] = {}
+        self._fetched_contents: dict[CrlSource | BundleSource, bytes | None] = {}
         self._found: dict[_Place, _Found] = {}
         self._contents: dict[str, bytes | OSError] = {}
         self._listings: dict[str, tuple[str, ...] | None] = {}
@@ -110,20 +120,26 @@ class PolicyReading:
 
     def fetched(self, source: CrlSource) -> bytes | None:
         """The last good CRL of a URL that the policy names; None where nothing was fetched."""
-        if source not in self._crl_contents:
-            self._crl_contents[source] = content = self._crls.latest(source)
-            self._fetched[source] = _digest(content)
-        return self._crl_contents[source]
+        return self._latest(source)
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """The last good bundle of a Workload API that the policy names; None if there has never been one."""
+        return self._latest(source)
 
     @property
     def crl_sources(self) -> tuple[CrlSource, ...]:
         """The URLs that the policy named when it was loaded from this reading."""
-        return tuple(self._fetched)
+        return tuple(source for source in self._fetched if isinstance(source, CrlSource))
+
+    @property
+    def bundle_sources(self) -> tuple[BundleSource, ...]:
+        """The bundles of Workload APIs that the policy named when it was loaded from this reading."""
+        return tuple(source for source in self._fetched if isinstance(source, BundleSource))
 
     def forget_contents(self) -> None:
         """Let go of what was read; what is needed to see a change stays. For a reading that was loaded."""
         self._contents.clear()
-        self._crl_contents.clear()
+        self._fetched_contents.clear()
 
     def timezone(self, name: str) -> tzinfo:
         """An IANA time zone. Raises KeyError if the system's data has none of that name."""
@@ -135,8 +151,8 @@ class PolicyReading:
     def is_current(self) -> bool:
         """Whether all that was found would be found again now, byte for byte."""
         same_files = _policy_names(self.path) == self._policy_names
-        same_crls = self._fetched_now() == tuple(self._fetched.values())
-        return same_files and same_crls and all(_find(*place) == was for place, was in self._found.items())
+        same_fetched = self._fetched_now() == tuple(self._fetched.values())
+        return same_files and same_fetched and all(_find(*place) == was for place, was in self._found.items())
 
     def signature(self) -> tuple[object, ...]:
         """What `stat` says of everything that was found: cheap, and different after every change."""
@@ -152,7 +168,16 @@ class PolicyReading:
         return tuple(folders)[:MAX_WATCHED_FOLDERS]
 
     def _fetched_now(self) -> tuple[bytes | None, ...]:
-        return tuple(_digest(self._crls.latest(source)) for source in self._fetched)
+        return tuple(_digest(self._asked(source)) for source in self._fetched)
+
+    def _latest(self, source: CrlSource | BundleSource) -> bytes | None:
+        if source not in self._fetched_contents:
+            self._fetched_contents[source] = content = self._asked(source)
+            self._fetched[source] = _digest(content)
+        return self._fetched_contents[source]
+
+    def _asked(self, source: CrlSource | BundleSource) -> bytes | None:
+        return self._crls.latest(source) if isinstance(source, CrlSource) else self._bundles.latest(source)
 
     def _content(self, place: str, limit: int) -> bytes:
         """What is at `place`, or was when it was first read. Raises OSError, the same each time."""

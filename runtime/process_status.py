@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from runtime.expiry import NOTHING_ENDS, Expiring, ExpiryReport
 from runtime.limits import MAX_SHOWN_PROBLEMS
-from runtime.ocsp_status import NOTHING_ASKED, OcspReport
 from runtime.policy_status import PolicyState, PolicyStatus
 from runtime.shadow_policy import ShadowStatus
 
@@ -31,7 +30,8 @@ class FrontReport:
 class ProcessStatus:
     """One serving process. Ready: its listeners are open, a complete generation is in force, and it is not draining.
 
-    `crl_notices`: what is wrong with CRLs that it fetches, in words. `shadow`: the next policy, if it has one.
+    `fetch_notices`: what is wrong with CRLs and bundles that it fetches, in words. `bundles_silent_seconds`: for how
+    long some Workload API has been gone. `shadow`: the next policy, if it has one.
     """
 
     pid: int
@@ -41,9 +41,9 @@ class ProcessStatus:
     draining: bool = False
     queued_records: int = 0
     expiry: ExpiryReport = NOTHING_ENDS
-    crl_notices: tuple[str, ...] = ()
+    fetch_notices: tuple[str, ...] = ()
+    bundles_silent_seconds: float = 0.0
     shadow: ShadowStatus | None = None
-    ocsp: OcspReport = NOTHING_ASKED
 
     @property
     def is_ready(self) -> bool:
@@ -113,7 +113,7 @@ class ServiceStatus:
         }
 
     def _notices(self, process: ProcessStatus) -> list[str]:
-        notices = [*process.front.notices, *process.crl_notices, *process.ocsp.notices]
+        notices = [*process.front.notices, *process.fetch_notices]
         if self.observe:
             notices.insert(0, "--observe: every request is permitted, whatever is decided")
         if process.policy.unsettled:

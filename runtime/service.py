@@ -23,11 +23,11 @@ from runtime.judge import Judge
 from runtime.limits import END_GRACE_SECONDS, LOG_CLOSE_SECONDS, YOUNG_OBJECTS
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
-from runtime.ocsp_client import OcspClient
 from runtime.policy_source import PolicySource
 from runtime.process_status import FrontReport, ProcessStatus
 from runtime.service_log import service_logger
 from runtime.shadow_policy import ShadowPolicy
+from runtime.workload_bundles import WorkloadBundles
 
 _LOGGER = service_logger("service")
 
@@ -87,12 +87,11 @@ class ServingProcess:
         self._configuration = configuration
         self.metrics = Metrics()
         self._crls = CrlFetches(self.metrics)
-        self._ocsp = OcspClient(self.metrics)
-        self.live = LivePolicy(PolicySource(configuration.policy, self._crls, self._ocsp), self.metrics)
-        self._ocsp.on_change(self.live.forget)
+        self._bundles = WorkloadBundles(self.metrics)
+        self.live = LivePolicy(PolicySource(configuration.policy, self._crls, self._bundles), self.metrics)
         self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)
         following = configuration.shadow_policy
-        self._shadow = None if following is None else ShadowPolicy(following, self.metrics, self._ocsp)
+        self._shadow = None if following is None else ShadowPolicy(following, self.metrics)
         self._front = factory(self._serving(share_port=share_port))
         self._calendar = ExpiryCalendar()
         self.live.on_change(self._note_ends)
@@ -125,16 +124,16 @@ class ServingProcess:
             draining=self._draining,
             queued_records=0 if self._log is None else self._log.queued,
             expiry=self._calendar.report(time()),
-            crl_notices=self._crls.notices(),
+            fetch_notices=(*self._crls.notices(), *self._bundles.notices()),
+            bundles_silent_seconds=self._bundles.silent_seconds(),
             shadow=None if self._shadow is None else self._shadow.status(),
-            ocsp=self._ocsp.report(),
         )
 
     def reload(self) -> None:
-        """SIGHUP: read the policy again, fetch CRLs, ask OCSP responders, and open the decision log anew."""
+        """SIGHUP: read the policy again, fetch CRLs and bundles, and open the decision log anew."""
         _LOGGER.info("reload asked for")
         self._crls.refresh()
-        self._ocsp.refresh()
+        self._bundles.refresh()
         self.live.reload()
         if self._shadow is not None:
             self._shadow.reload()
@@ -156,9 +155,9 @@ class ServingProcess:
                 self._front.stop(seconds)
             self.live.stop()
             self._crls.stop()
+            self._bundles.stop()
             if self._shadow is not None:
                 self._shadow.stop()
-            self._ocsp.stop()
             if self._log is not None:
                 self._log.close()
         _LOGGER.info("stopped")

@@ -1,7 +1,7 @@
 """The next policy of a process (`--shadow-policy`): loaded, watched and asked beside the one in force, never enforced.
 
-Law kept here: its problems are its own. It has its own watcher and its own fetched CRLs, it is loaded after the process
-serves, and readiness does not depend on it.
+Law kept here: its problems are its own. It has its own watcher and its own fetched CRLs and bundles, it is loaded after
+the process serves, and readiness does not depend on it.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from runtime.crl_fetch import CrlFetches
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
-from runtime.ocsp_client import OcspClient
 from runtime.policy_role import COMPARED
 from runtime.policy_source import PolicySource
 from runtime.policy_status import PolicyState, PolicyStatus
+from runtime.workload_bundles import WorkloadBundles
 
 _FLAG = "--shadow-policy"
 
@@ -22,12 +22,12 @@ class ShadowStatus:
     """What health detail says of it in one process."""
 
     policy: PolicyStatus
-    crl_notices: tuple[str, ...] = ()
+    fetch_notices: tuple[str, ...] = ()
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What an operator should know, in words."""
-        return tuple(f"{_FLAG}: {notice}" for notice in (self._notice, *self.crl_notices))
+        return tuple(f"{_FLAG}: {notice}" for notice in (self._notice, *self.fetch_notices))
 
     @property
     def _notice(self) -> str:
@@ -46,11 +46,10 @@ class ShadowStatus:
 class ShadowPolicy:
     """Loads and watches it. `live` holds what is compared."""
 
-    def __init__(self, path: str, metrics: Metrics, ocsp: OcspClient) -> None:
-        """`ocsp`: that of the process; what a responder says of a certificate is the same for every policy."""
+    def __init__(self, path: str, metrics: Metrics) -> None:
         self._crls = CrlFetches(metrics)
-        self.live = LivePolicy(PolicySource(path, self._crls, ocsp), metrics, role=COMPARED)
-        ocsp.on_change(self.live.forget)
+        self._bundles = WorkloadBundles(metrics)
+        self.live = LivePolicy(PolicySource(path, self._crls, self._bundles), metrics, role=COMPARED)
 
     def start(self) -> None:
         """Load it in a thread: nobody waits for it."""
@@ -58,14 +57,16 @@ class ShadowPolicy:
 
     def status(self) -> ShadowStatus:
         """What it is now."""
-        return ShadowStatus(self.live.status.shortened(), self._crls.notices())
+        return ShadowStatus(self.live.status.shortened(), (*self._crls.notices(), *self._bundles.notices()))
 
     def reload(self) -> None:
-        """Read it again, and fetch its CRLs."""
+        """Read it again, and fetch its CRLs and bundles."""
         self._crls.refresh()
+        self._bundles.refresh()
         self.live.reload()
 
     def stop(self) -> None:
         """End the watching and the fetching."""
         self.live.stop()
         self._crls.stop()
+        self._bundles.stop()

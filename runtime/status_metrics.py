@@ -27,9 +27,9 @@ class StatusCollector(Collector):
         yield from _policy([process.policy for process in status.known], ENFORCED)
         if shadows := [process.shadow.policy for process in status.known if process.shadow is not None]:
             yield from _policy(shadows, COMPARED)
+        yield from _fetched(status)
         yield from _certificate_cache(status)
         yield from _expiry(status)
-        yield from _ocsp(status)
 
 
 def _service(status: ServiceStatus) -> Iterable[Metric]:
@@ -70,6 +70,15 @@ def _policy(policies: Sequence[PolicyStatus], role: PolicyRole) -> Iterable[Metr
     )
 
 
+def _fetched(status: ServiceStatus) -> Iterable[Metric]:
+    silent = max((process.bundles_silent_seconds for process in status.known), default=0.0)
+    yield GaugeMetricFamily(
+        "peergate_spiffe_bundle_stale_seconds",
+        "For how long a Workload API has been gone, so that its bundles may be stale; 0 while all of them answer.",
+        silent,
+    )
+
+
 def _certificate_cache(status: ServiceStatus) -> Iterable[Metric]:
     fronts = [process.front for process in status.known]
     cached = sum(front.cached_certificates for front in fronts)
@@ -99,15 +108,3 @@ def _expiry(status: ServiceStatus) -> Iterable[Metric]:
     if end_served is not None:
         served.add_metric([], end_served)
     yield served
-
-
-def _ocsp(status: ServiceStatus) -> Iterable[Metric]:
-    certificates = GaugeMetricFamily(
-        "peergate_ocsp_certificates",
-        "Certificates that OCSP responders are asked about, by whether there is a current answer.",
-        labels=["answer"],
-    )
-    stale = sum(process.ocsp.stale for process in status.known)
-    certificates.add_metric(["current"], sum(process.ocsp.asked for process in status.known) - stale)
-    certificates.add_metric(["none"], stale)
-    yield certificates

@@ -101,7 +101,10 @@ def chain_check(search: Search, chain: Sequence[Certificate], elsewhere: str) ->
     `elsewhere`: why another entry and not this one is to vouch for it, in words; empty if that cannot be told.
     """
     if not search.paths:
-        finding = "; ".join(words for words in (search.problem or "no chain was found", elsewhere) if words)
+        problem = search.problem or "no chain was found"
+        if is_untold(search.entry):
+            problem = f"the Workload API of {search.entry.name} was not asked, which a service does"
+        finding = "; ".join(words for words in (problem, elsewhere) if words)
         return failed(CHAIN, Reason.CERTIFICATE_UNTRUSTED, finding, "" if elsewhere else _fix(search, chain))
     others = len(search.paths) - 1
     more = f", one of {others + 1} chains" if others else ""
@@ -137,6 +140,11 @@ def _place(entry: TrustEntry, ca: Certificate) -> str:
     return f"put it into `{where}` of {entry.name}" if where is Origin.INTERMEDIATES else as_anchor(entry)
 
 
+def is_untold(entry: TrustEntry) -> bool:
+    """Whether nobody knows whom `entry` trusts, as commands ask no Workload API."""
+    return entry.anchors_from is AnchorSource.WORKLOAD_API and not entry.anchors
+
+
 def as_anchor(entry: TrustEntry) -> str:
     """How a CA becomes an anchor of `entry`, as an imperative."""
     domain = entry.spiffe_trust_domain
@@ -155,6 +163,9 @@ def _fix(search: Search, chain: Sequence[Certificate]) -> str:
     issuers = [ca for ca in search.known if ca.subject == top.issuer and ca not in chain]
     # A key that is refused is not worth verifying with: a huge one takes long.
     issuer = next((ca for ca in issuers if ca.problems or _issued(top, ca)), None)
+    if is_untold(search.entry):
+        bundle = "a file with the bundle (`spire-server bundle show -format spiffe`)"
+        return f"to judge by it here, name {bundle} in `spiffe_bundle` of {entry}"
     if top.signature.weakness:
         return f"have {called(top)} issued anew with a signature that counts"
     if any(ca in search.entry.anchors for ca in chain[1:]) or (issuer is not None and not authority_problem(issuer)):

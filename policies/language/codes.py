@@ -57,6 +57,7 @@ class Code(StrEnum):
     FILE_UNEXPECTED = "file_unexpected", "A file that looks as if it belonged to the policy, but is not read."
     TOO_MANY_FILES = "too_many_files", "A folder with more files than a policy has."
     INTERNAL_ERROR = "internal_error", "A bug of peergate: the policy could not be compiled."
+    BUNDLE_MISSING = "bundle_missing", "The SPIFFE Workload API has not told the bundle of a trust domain yet."
     BUNDLE_OLDER = (
         "bundle_older",
         "A SPIFFE bundle whose sequence number does not show that it is as new as the one loaded before.",

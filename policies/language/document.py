@@ -59,15 +59,11 @@ class UrlDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class OcspDocument:
-    """Whom an entry asks about its leaves: `{url: …}` or `{certificate_urls: […]}`."""
+class WorkloadApiDocument:
+    """A SPIFFE bundle that is kept up to date: `{workload_api: …}`."""
 
     at: Position
-    url: Scalar | None = None
-    certificate_urls: Texts = ()
-    allow_private: Scalar | None = None
-    method: Scalar | None = None
-    nonce: Scalar | None = None
+    workload_api: Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +73,10 @@ class TrustDocument:
     name: Scalar
     at: Position
     anchors: Texts = ()
-    spiffe_bundle: Scalar | None = None
+    spiffe_bundle: "Scalar | WorkloadApiDocument | None" = None
     intermediates: Texts = ()
     spiffe_trust_domain: Scalar | None = None
     crls: "tuple[Scalar | UrlDocument, ...]" = ()
-    ocsp: OcspDocument | None = None
     revocation: Scalar | None = None
     max_lifetime: Scalar | None = None
     clock_skew: Scalar | None = None

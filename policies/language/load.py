@@ -30,8 +30,8 @@ from policies.language.problem import Position, Problem
 from policies.language.reading import document_from_bytes
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
-from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 
 _VERSION = "1"
 #: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
@@ -48,16 +48,11 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-def load_policy(
-    files: Mapping[str, bytes],
-    surroundings: Surroundings,
-    previous: PolicySet | None = None,
-    answers: OcspAnswers = NO_ANSWERS,
-) -> Loaded:
+def load_policy(files: Mapping[str, bytes], surroundings: Surroundings, previous: PolicySet | None = None) -> Loaded:
     """Compile policy files (name as problems call it -> content).
 
     `surroundings` gives the files and time zones that they name. `previous` is the last good set: a CRL older than the
-    one it has is a problem. `answers` are those of OCSP responders; they belong to no generation.
+    one it has is a problem.
     """
     witnessed = _Witness(surroundings)
     documents: list[PolicyDocument] = []
@@ -70,7 +65,7 @@ def load_policy(
         if document is not None:
             documents.append(document)
     findings = Findings(complete=complete, whole=not problems)
-    compilation = _Compilation(documents, witnessed, findings, previous, answers)
+    compilation = _Compilation(documents, witnessed, findings, previous)
     compilation.compile()
     problems.extend(findings.problems)
     if problems:
@@ -87,7 +82,6 @@ class _Compilation:
         surroundings: Surroundings,
         findings: Findings,
         previous: PolicySet | None,
-        answers: OcspAnswers,
     ) -> None:
         self._documents = documents
         self._findings = findings
@@ -98,7 +92,7 @@ class _Compilation:
         self._identity_names = list(identities)
         self._route_names = list(routes)
         self._trust, domains = trust_store(
-            entries.values(), surroundings, findings, previous.trust if previous is not None else None, answers
+            entries.values(), surroundings, findings, previous.trust if previous is not None else None
         )
         self._routes = Routes(routes, findings)
         self._rules = Rules(
@@ -231,6 +225,7 @@ class _Witness:
         self._surroundings = surroundings
         self.seen: dict[str, bytes] = {}
         self.crls: dict[str, bytes] = {}
+        self.bundles: dict[str, bytes] = {}
 
     def read(self, path: str) -> bytes:
         """As Surroundings.read."""
@@ -250,6 +245,13 @@ class _Witness:
             self.crls[f"{source.url.text} {issuers}"] = content
         return content
 
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """As Surroundings.bundle."""
+        content = self._surroundings.bundle(source)
+        if content is not None:
+            self.bundles[f"{source.api} {source.trust_domain}"] = content
+        return content
+
     def timezone(self, name: str) -> tzinfo:
         """As Surroundings.timezone."""
         return self._surroundings.timezone(name)
@@ -258,7 +260,8 @@ class _Witness:
 def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
     """A name for the content: policy files by their last name, so that the same policy elsewhere is the same."""
     digest = sha256()
-    for kind, contents in (("policy", files), ("file", witness.seen), ("url", witness.crls)):
+    witnessed = (("file", witness.seen), ("url", witness.crls), ("workload_api", witness.bundles))
+    for kind, contents in (("policy", files), *witnessed):
         for name in sorted(contents):
             last = name.rpartition("/")[2] if kind == "policy" else name
             digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode())

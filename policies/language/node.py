@@ -50,3 +50,16 @@ class Refused:
 
 
 Node = Scalar | Sequence | Mapping | Refused
+
+
+def plain_from_node(node: Node) -> object:
+    """What a node says without its places: text, list, or dict. A refused value is None."""
+    match node:
+        case Scalar(text):
+            return text
+        case Sequence(items):
+            return [plain_from_node(item) for item in items]
+        case Mapping(entries):
+            return {key.text: plain_from_node(value) for key, value in entries}
+        case Refused():
+            return None

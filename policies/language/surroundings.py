@@ -3,6 +3,7 @@
 from datetime import tzinfo
 from typing import Protocol
 
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 
 
@@ -19,6 +20,13 @@ class Surroundings(Protocol):
 
     def fetched(self, source: CrlSource) -> bytes | None:
         """The last CRL from there that `source` accepts; None if there is none, or where nothing is fetched."""
+        ...
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """The last good bundle from there (`authorities_from_der`), empty where the trust domain is trusted no more.
+
+        None if there has never been one: nobody knows yet whom the entry trusts. Empty too where nothing is asked.
+        """
         ...
 
     def timezone(self, name: str) -> tzinfo:

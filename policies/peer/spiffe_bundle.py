@@ -1,4 +1,4 @@
-"""SPIFFE bundles: the X.509 authorities of one trust domain, as a JWK Set.
+"""SPIFFE bundles: the X.509 authorities of one trust domain, as a JWK Set or as the Workload API sends them.
 
 https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE_Trust_Domain_and_Bundle.md §4, and X509-SVID.md §6.2:
 entries of another use or of an unknown kind of key are ignored, and so are those without `x5c` and all but its first
@@ -12,6 +12,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
+from policies.peer import der
 from policies.peer.certificate import Certificate, certificate_from_der
 from policies.peer.errors import CertificateError, SpiffeBundleError
 from policies.peer.jwk import key_mismatch
@@ -24,7 +25,10 @@ _KEY_TYPES = ("EC", "RSA", "OKP")
 
 @dataclass(frozen=True, slots=True)
 class SpiffeBundle:
-    """`authorities`: in order, at least one. `sequence`: grows with every change; None = the publisher gives none."""
+    """`authorities`: in order, none in a trust domain that is not trusted any more.
+
+    `sequence`: grows with every change; None = the publisher gives none.
+    """
 
     authorities: tuple[Certificate, ...]
     sequence: int | None
@@ -50,6 +54,24 @@ def bundle_from_bytes(data: bytes) -> SpiffeBundle:
     if not authorities:
         raise SpiffeBundleError(f"no entry of `keys` has the use {_X509_SVID} and an `x5c`: nobody could be verified")
     return SpiffeBundle(authorities, _sequence(content.get("spiffe_sequence")))
+
+
+def authorities_from_der(data: bytes) -> tuple[Certificate, ...]:
+    """The authorities in a bundle of the Workload API: DER, one certificate after the other; none in an empty one.
+
+    `X509BundlesResponse.bundles`, SPIFFE_Workload_API.md §5.1. Raises SpiffeBundleError only.
+    """
+    if len(data) > MAX_TRUST_FILE_BYTES:
+        raise SpiffeBundleError(f"the bundle has {len(data)} bytes, at most {MAX_TRUST_FILE_BYTES} are read")
+    try:
+        parts = der.children(data, MAX_TRUST_FILE_CERTIFICATES)
+        found = [certificate_from_der(part.raw) for part in parts]
+    except ValueError as error:
+        raise SpiffeBundleError(f"not DER certificates one after the other: {error}") from error
+    for authority in found:
+        if not authority.is_ca:
+            raise SpiffeBundleError(f"the bundle has a certificate that is no CA: {authority.subject.text!r}")
+    return tuple(dict.fromkeys(found))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

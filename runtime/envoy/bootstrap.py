@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime.address import Address, TcpAddress, UnixAddress
 from runtime.envoy import limits
-from runtime.envoy.connection_manager import http_connection_manager
+from runtime.envoy.connection_manager import NativeFilters, http_connection_manager
 from runtime.envoy.ext_authz import Authorization
 from runtime.envoy.proto_json import Json, JsonValue, any_of, seconds, typed
 from runtime.envoy.tls import DownstreamTls, json_from_downstream_tls
@@ -24,6 +24,7 @@ class EnvoySettings:
     """What one Envoy is told.
 
     `admin` can show all of Envoy and stop it: a Unix socket or a loopback address, never one that others reach.
+    `native`: filters that decide before anybody is asked; without them peergate is asked about every request.
     """
 
     listen: TcpAddress
@@ -32,6 +33,7 @@ class EnvoySettings:
     upstream: Address
     admin: Address
     access_log: Path | None = None
+    native: NativeFilters | None = None
 
 
 def bootstrap_from_settings(settings: EnvoySettings) -> Json:
@@ -72,7 +74,13 @@ def _listener(settings: EnvoySettings) -> Json:
                 "transport_socket_connect_timeout": seconds(limits.HANDSHAKE_SECONDS),
                 "transport_socket": json_from_downstream_tls(settings.tls),
                 "filters": [
-                    http_connection_manager(settings.authorization, UPSTREAM_CLUSTER, access_log=settings.access_log)
+                    *(() if settings.native is None else settings.native.of_connection),
+                    http_connection_manager(
+                        settings.authorization,
+                        UPSTREAM_CLUSTER,
+                        access_log=settings.access_log,
+                        native=settings.native,
+                    ),
                 ],
             }
         ],

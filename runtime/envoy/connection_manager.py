@@ -4,6 +4,7 @@ Law 6: a path is judged raw and the bytes that were received are forwarded, so n
 normalisation is a second opinion on what the path is. Law 7: identity headers from outside end here.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
@@ -24,6 +25,8 @@ ACCESS_LOG_FIELDS = {
     "source": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
     "caller": "%DOWNSTREAM_PEER_URI_SAN%",
 }
+#: What Envoy decided itself (`extauth.native.names`).
+NATIVE_FIELDS = {"native": "%DYNAMIC_METADATA(envoy.filters.http.rbac:enforced_effective_policy_id)%"}
 #: What peergate decided: it tells Envoy as dynamic metadata, over gRPC only.
 DECISION_FIELDS = {
     "decision_id": "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision_id)%",
@@ -32,7 +35,22 @@ DECISION_FIELDS = {
 }
 
 
-def http_connection_manager(authorization: Authorization, upstream: str, *, access_log: Path | None) -> Json:
+@dataclass(frozen=True, slots=True)
+class NativeFilters:
+    """Filters that decide inside Envoy, in protobuf's JSON form.
+
+    `of_connection`: network filters before the connection manager. `of_request`: HTTP filters, ext_authz among them.
+    `denials`: `LocalReplyConfig`, what the caller reads.
+    """
+
+    of_connection: tuple[Json, ...]
+    of_request: tuple[Json, ...]
+    denials: Json
+
+
+def http_connection_manager(
+    authorization: Authorization, upstream: str, *, access_log: Path | None, native: NativeFilters | None = None
+) -> Json:
     """The network filter of one filter chain; `upstream` is the cluster that gets what is allowed."""
     return typed(
         "envoy.filters.network.http_connection_manager",
@@ -42,9 +60,10 @@ def http_connection_manager(authorization: Authorization, upstream: str, *, acce
         **_CLIENT_FACTS,
         **_BOUNDS,
         **_outside_headers_removed(authorization),
-        **({} if access_log is None else _access_log(access_log, authorization)),
+        **({} if access_log is None else _access_log(access_log, authorization, native)),
+        **({} if native is None else {"local_reply_config": native.denials}),
         http_filters=[
-            json_from_authorization(authorization),
+            *((json_from_authorization(authorization),) if native is None else native.of_request),
             _outside_trailers_removed(authorization),
             typed(
                 "envoy.filters.http.router",
@@ -149,8 +168,9 @@ def _route(upstream: str) -> Json:
     return {"match": {"prefix": "/"}, "route": {"cluster": upstream, "timeout": "0s"}}
 
 
-def _access_log(path: Path, authorization: Authorization) -> Json:
+def _access_log(path: Path, authorization: Authorization, native: NativeFilters | None) -> Json:
     fields: Json = {**ACCESS_LOG_FIELDS, **(DECISION_FIELDS if authorization.protocol is Protocol.GRPC else {})}
+    fields |= {} if native is None else NATIVE_FIELDS
     log = any_of(
         "envoy.extensions.access_loggers.file.v3.FileAccessLog",
         path=str(path),

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from policies.language.load import load_policy
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -55,6 +56,10 @@ class Memory:
     def fetched(self, source: CrlSource) -> bytes | None:
         """Nothing is fetched."""
         return None
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """Nothing is asked."""
+        return b""
 
     def timezone(self, name: str) -> tzinfo:
         return ZoneInfo(name)

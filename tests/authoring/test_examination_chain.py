@@ -110,6 +110,12 @@ def test_a_self_signed_ca_that_is_no_anchor_is_offered_as_one_with_care() -> Non
     assert fix(found) == "if the self-signed `CN=Root` may vouch for callers, add it to `anchors` of mesh"
 
 
+def test_a_workload_api_that_a_command_does_not_ask_is_told_with_the_way_to_judge_all_the_same() -> None:
+    found = examined(anchors=[], sent=[SUB, ROOT], anchors_from=AnchorSource.WORKLOAD_API)
+    assert check(found, "chain").finding == "the Workload API of mesh was not asked, which a service does"
+    assert fix(found).endswith("in `spiffe_bundle` of mesh")
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

@@ -155,7 +155,7 @@ def _case(
     if fixed_clock or merged.get("at"):
         not_through["envoy"] = "its clock is not ours to set"
     if "envoy" in not_through:
-        not_through["http"] = not_through["envoy"]
+        not_through["http"] = not_through["native"] = not_through["envoy"]
     elif "sni" in merged or "sni:" in document_text or "strict_sni" in document_text:
         not_through["http"] = "HTTP ext_authz does not report the server name"
     return Case(

@@ -10,7 +10,7 @@ from tests.support.front import Front
 from tests.support.local_extauth import LocalExtauth
 
 #: What Envoy answers itself, before it asks anybody.
-_REFUSED_BY_ENVOY = {400, 404}
+REFUSED_BY_ENVOY = {400, 404}
 
 
 def status_of(reason: Reason) -> int:
@@ -29,7 +29,7 @@ def assert_enforced(case: Case, world: World, policy: PolicySet, extauth: LocalE
     front.upstream.received.clear()
     answer = _sent(case, world, front)
     if case.refused_by_envoy:
-        assert answer.status in _REFUSED_BY_ENVOY
+        assert answer.status in REFUSED_BY_ENVOY
         assert front.upstream.received == []
     elif case.expect.effect is Effect.DENY:
         assert answer.reason == case.expect.reason

@@ -18,6 +18,7 @@ from policies.language.route_table import ROUTE
 from policies.language.rule_table import RULE
 from policies.language.selector_table import SELECTOR
 from policies.language.table import Fields
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.reason import Reason
 from tests.support.spiffe_bundles import bundle, entry_of
@@ -54,6 +55,10 @@ class Files:
     def fetched(self, source: CrlSource) -> bytes | None:
         """Nothing is fetched."""
         return None
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """Nothing is asked."""
+        return b""
 
     def timezone(self, name: str) -> tzinfo:
         return ZoneInfo(name)

@@ -11,6 +11,7 @@ from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request, Unreported
 from policies.language.load import Loaded, load_policy
+from policies.peer.bundle_source import BundleSource
 from policies.peer.certificate import IdentityFacts
 from policies.peer.crl_source import CrlSource
 from policies.peer.name import DistinguishedName
@@ -41,6 +42,10 @@ class NoFiles:
     def fetched(self, source: CrlSource) -> bytes | None:
         """Nothing is fetched."""
         return None
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """Nothing is asked."""
+        return b""
 
     def timezone(self, name: str) -> tzinfo:
         """As Surroundings.timezone."""

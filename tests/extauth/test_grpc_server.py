@@ -32,10 +32,7 @@ class Stub:
     """Answers what a test wants."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self._answer = answer
-
-    def answer(self, message: bytes, aside: object) -> bytes:
-        return self._answer(message)
+        self.answer = answer
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from pki.authority import Authority, Issued
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.language.load import load_policy
+from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
-from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 from policies.peer.reader import PresentedReader
 from runtime.check import Checks
 from runtime.decision_log import DecisionLog
@@ -80,6 +80,10 @@ class Files:
         """Nothing is fetched."""
         return None
 
+    def bundle(self, source: BundleSource) -> bytes | None:
+        """Nothing is asked."""
+        return b""
+
     def timezone(self, name: str) -> tzinfo:
         return UTC
 
@@ -109,8 +113,8 @@ def tenant(name: str) -> Issued:
     return mesh().issue(uri=[f"spiffe://acme.internal/tenant/{name}"])
 
 
-def policy_of(text: str, answers: OcspAnswers = NO_ANSWERS) -> PolicySet:
-    loaded = load_policy({"policy.yaml": text.encode()}, Files({"root.pem": mesh().pem}), answers=answers)
+def policy_of(text: str) -> PolicySet:
+    loaded = load_policy({"policy.yaml": text.encode()}, Files({"root.pem": mesh().pem}))
     assert loaded.policy is not None, [str(problem) for problem in loaded.problems]
     return loaded.policy
 

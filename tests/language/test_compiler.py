@@ -7,6 +7,9 @@ import pytest
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from policies.language.load import load_policy
+from policies.peer.bundle_source import BundleSource, WorkloadApi
+from policies.peer.spiffe import TrustDomain
+from policies.peer.trust import AnchorSource
 from tests.engine.callers import NoFiles, loaded
 from tests.support.spiffe_bundles import bundle, entry_of
 
@@ -378,17 +381,6 @@ TRUST_FILES = {
         ("anchors: [root.pem], crls: [{url: 'file:///x/crl'}]", ["value_invalid"]),
         ("anchors: [root.pem], crls: [{url: 'http://x/crl', allow_private: maybe}]", ["value_invalid"]),
         ("anchors: [root.pem], revocation: require", ["revocation_without_source"]),
-        ("anchors: [root.pem], ocsp: {url: 'http://x'}, revocation: require", []),
-        ("anchors: [root.pem], ocsp: {url: 'http://x', method: get, nonce: true, allow_private: true}", []),
-        ("anchors: [root.pem], ocsp: {certificate_urls: ['http://x/a', 'https://y']}, revocation: require", []),
-        ("anchors: [root.pem], ocsp: {url: 'file:///x'}", ["value_invalid"]),
-        ("anchors: [root.pem], ocsp: {url: 'http://x', method: put}", ["value_invalid"]),
-        ("anchors: [root.pem], ocsp: {url: 'http://x', nonce: sometimes}", ["value_invalid"]),
-        ("anchors: [root.pem], ocsp: {certificate_urls: ['http://x/?q=1']}", ["value_invalid"]),
-        ("anchors: [root.pem], ocsp: {certificate_urls: ['ldap://x']}", ["value_invalid"]),
-        ("anchors: [root.pem], ocsp: {allow_private: true}", ["key_missing"]),
-        ("anchors: [root.pem], ocsp: {url: 'http://x', certificate_urls: ['http://x']}", ["keys_conflict"]),
-        ("anchors: [root.pem], ocsp: 'http://x'", ["wrong_type"]),
         ("anchors: [root.pem], revocation: always", ["value_invalid"]),
         ("anchors: [root.pem], max_lifetime: 3 months", ["value_invalid"]),
         ("anchors: [root.pem], spiffe_trust_domain: TD", ["value_invalid"]),
@@ -403,6 +395,74 @@ def _with_bundle(sequence: int | None, previous: PolicySet | None = None) -> tup
     files = {"td.jwks": bundle(entry_of(MESH), sequence=sequence)}
     found = load_policy({"p.yaml": text}, NoFiles(files), previous)
     return found.policy, [problem.code for problem in found.problems]
+
+
+LIVE = 'spiffe_bundle: {workload_api: "unix:///run/agent.sock"}, spiffe_trust_domain: td'
+
+
+class Telling(NoFiles):
+    """Files, and what the Workload API at /run/agent.sock tells of the trust domain td."""
+
+    def __init__(self, told: bytes | None) -> None:
+        super().__init__(TRUST_FILES)
+        self._told = told
+
+    def bundle(self, source: BundleSource) -> bytes | None:
+        assert source == BundleSource(WorkloadApi("/run/agent.sock"), TrustDomain("td"))
+        return self._told
+
+
+def _with_live_bundle(
+    told: bytes | None, entry: str = LIVE, previous: PolicySet | None = None
+) -> tuple[PolicySet | None, list[str]]:
+    found = load_policy({"p.yaml": f"version: 1\n{trust(entry)}".encode()}, Telling(told), previous)
+    return found.policy, [problem.code for problem in found.problems]
+
+
+def test_the_bundle_of_a_workload_api_gives_the_anchors_and_names_the_generation() -> None:
+    der = MESH.issued.der
+    (one, _), (two, _) = _with_live_bundle(der), _with_live_bundle(der + Authority.root("next").issued.der)
+    assert one is not None
+    assert two is not None
+    assert [len(found.trust.entries[0].anchors) for found in (one, two)] == [1, 2]
+    assert one.generation != two.generation
+    assert one.trust.entries[0].anchors_from is AnchorSource.WORKLOAD_API
+
+
+def test_without_any_bundle_ever_the_policy_is_not_loaded() -> None:
+    assert _with_live_bundle(None) == (None, ["bundle_missing"])
+    assert _with_live_bundle(b"junk") == (None, ["certificate_invalid"])
+
+
+def test_a_withdrawn_bundle_trusts_nobody_and_is_no_problem_with_crls_either() -> None:
+    entry = f"{LIVE}, crls: [m.crl], revocation: require"
+    first, codes = _with_live_bundle(MESH.issued.der, entry)
+    assert codes == []
+    found, codes = _with_live_bundle(b"", entry, first)
+    assert codes == []
+    assert found is not None
+    assert found.trust.entries[0].anchors == ()
+
+
+def test_a_numbered_bundle_file_may_give_way_to_a_workload_api() -> None:
+    numbered, _ = _with_bundle(7)
+    assert _with_live_bundle(MESH.issued.der, previous=numbered)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "codes"),
+    [
+        ('spiffe_bundle: {workload_api: "unix:///run/agent.sock"}', ["key_missing"]),
+        ('spiffe_bundle: {workload_api: "unix:///run/agent.sock"}, spiffe_trust_domain: TD', ["value_invalid"]),
+        ("spiffe_bundle: {workload_api: /run/agent.sock}, spiffe_trust_domain: td", ["value_invalid"]),
+        ('spiffe_bundle: {workload_api: "tcp://127.0.0.1:8081"}, spiffe_trust_domain: td', ["value_invalid"]),
+        ("spiffe_bundle: {}, spiffe_trust_domain: td", ["value_empty"]),
+        ('spiffe_bundle: {socket: "unix:///x"}, spiffe_trust_domain: td', ["key_missing", "key_unknown"]),
+        (f"anchors: [root.pem], {LIVE}", ["keys_conflict"]),
+    ],
+)
+def test_what_is_wrong_with_a_workload_api_is_said(entry: str, codes: list[str]) -> None:
+    assert sorted(_with_live_bundle(MESH.issued.der, entry)[1]) == codes
 
 
 def test_a_bundle_with_a_lower_sequence_than_the_last_good_one_is_a_problem() -> None:

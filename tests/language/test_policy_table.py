@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from policies.language.document import (
-    OcspDocument,
     PolicyDocument,
     RouteDocument,
     RuleDocument,
@@ -16,6 +15,7 @@ from policies.language.document import (
     TrustDocument,
     UrlDocument,
     WhenDocument,
+    WorkloadApiDocument,
 )
 from policies.language.node import Scalar
 from policies.language.policy_table import POLICY
@@ -29,7 +29,7 @@ MADE: dict[str, type] = {
     "policy": PolicyDocument,
     "trust_entry": TrustDocument,
     "crl_url": UrlDocument,
-    "ocsp": OcspDocument,
+    "workload_api": WorkloadApiDocument,
     "identity": SelectorDocument,
     "selector": SelectorDocument,
     "route": RouteDocument,

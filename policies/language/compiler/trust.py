@@ -5,23 +5,19 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from policies.language.codes import Code
+from policies.language.compiler.bundles import bundle_of, check_bundle_not_older
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.values import rsa_bits_from_text, seconds_from_span, skew_from_span
-from policies.language.document import OcspDocument, Texts, TrustDocument, UrlDocument
+from policies.language.document import Texts, TrustDocument, UrlDocument, WorkloadApiDocument
 from policies.language.node import Scalar
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
-from policies.peer.crl_source import CrlSource
-from policies.peer.errors import CrlError, PeerError, SpiffeBundleError
-from policies.peer.fetch_url import FetchUrl, UrlPrefix
+from policies.peer.crl_source import CrlSource, CrlUrl
+from policies.peer.errors import CrlError, PeerError
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
-from policies.peer.ocsp import OcspMethod
-from policies.peer.ocsp_answers import OcspAnswers
-from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.spiffe import TrustDomain
-from policies.peer.spiffe_bundle import SpiffeBundle, bundle_from_bytes
 from policies.peer.trust import AnchorSource, Revocation, TrustEntry, TrustStore
 
 T = TypeVar("T")
@@ -29,16 +25,11 @@ _REVOCATION_WORDS = tuple(word.value for word in Revocation)
 
 
 def trust_store(
-    documents: Collection[TrustDocument],
-    surroundings: Surroundings,
-    findings: Findings,
-    previous: TrustStore | None,
-    answers: OcspAnswers,
+    documents: Collection[TrustDocument], surroundings: Surroundings, findings: Findings, previous: TrustStore | None
 ) -> tuple[TrustStore, dict[str, str]]:
     """The compiled entries, and SPIFFE trust domain -> entry name.
 
     `previous`: the store of the last good generation; no CRL may be older than the one it has of the same CA.
-    `answers`: those of OCSP responders.
     """
     reader = _Reader(surroundings, findings)
     entries: list[TrustEntry] = []
@@ -54,11 +45,11 @@ def trust_store(
                 )
                 hint = "list all its anchors in one entry"
                 findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
-    store = TrustStore(entries, previous, answers)
+    store = TrustStore(entries, previous)
     if previous is not None:
         reader.check_not_older(store, previous)
         for document, entry in zip(documents, entries, strict=True):
-            reader.check_bundle_not_older(document, entry, previous)
+            check_bundle_not_older(document, entry, previous, findings)
             reader.check_not_gone(document, store.crls_gone(previous, entry))
     return store, domains
 
@@ -77,43 +68,35 @@ class _Reader:
 
     def entry(self, document: TrustDocument) -> TrustEntry:
         """One entry, without what could not be read."""
-        bundle = self._bundle(document)
+        domain = self._read(document.spiffe_trust_domain, TrustDomain.parse)
+        bundle = bundle_of(document, domain, self.surroundings, self.findings)
         anchors = self._certificates(document.anchors) if bundle is None else bundle.authorities
         intermediates = self._certificates(document.intermediates)
         self.unfetched = []
-        crls = tuple(self._crls(document, (*anchors, *intermediates)))
+        # CRLs of a trust domain that is trusted no more are of CAs that nobody knows any more.
+        untold = bundle is not None and not bundle.authorities
+        crls = () if untold else tuple(self._crls(document, (*anchors, *intermediates)))
+        if untold:
+            self.unread.add(document.name.text)
         revocation = self._revocation(document)
-        sources = document.crls or document.ocsp
-        if document.revocation is not None and revocation is Revocation.REQUIRE and not sources:
+        if document.revocation is not None and revocation is Revocation.REQUIRE and not document.crls:
             at = document.revocation
-            message = "`revocation: require` without `crls` or `ocsp` would refuse every certificate of this entry"
-            hint = "add `crls:` with the CRL files of its CAs, or `ocsp:` with their responder"
-            self.findings.add(at, Code.REVOCATION_WITHOUT_SOURCE, message, hint)
-        skew = self._read(document.clock_skew, skew_from_span) or 0.0
+            message = "`revocation: require` without `crls` would refuse every certificate of this entry"
+            self.findings.add(at, Code.REVOCATION_WITHOUT_SOURCE, message, "add `crls:` with the CRL files of its CAs")
         return TrustEntry(
             document.name.text,
             anchors,
             intermediates,
-            self._read(document.spiffe_trust_domain, TrustDomain.parse),
+            domain,
             crls,
             revocation,
             self._read(document.max_lifetime, seconds_from_span),
-            skew,
+            self._read(document.clock_skew, skew_from_span) or 0.0,
             self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
             None if bundle is None else bundle.sequence,
             tuple(self.unfetched),
-            AnchorSource.ANCHORS if document.spiffe_bundle is None else AnchorSource.BUNDLE,
-            None if document.ocsp is None else self._responders(document.ocsp, skew),
+            _anchor_source(document),
         )
-
-    def check_bundle_not_older(self, document: TrustDocument, entry: TrustEntry, previous: TrustStore) -> None:
-        """Report a bundle that would take back what the trust domain has said since."""
-        newer = previous.newer_bundle(entry)
-        if newer is not None and document.spiffe_bundle is not None:
-            number = "no `spiffe_sequence`" if entry.bundle_sequence is None else f"number {entry.bundle_sequence}"
-            message = f"the bundle has {number}, the one loaded before had number {newer}"
-            hint = "put the newest bundle there; if its publisher numbers them no more, or anew, restart"
-            self.findings.add(document.spiffe_bundle, Code.BUNDLE_OLDER, message, hint)
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
         """Report CRLs that would take back what a CA has said since."""
@@ -127,22 +110,6 @@ class _Reader:
             message = f"the CRL of {quoted(key[0].text)} that was loaded before is not among `crls` any more"
             hint = "put it back (one with a URL waits until it is fetched), take the CA out, or restart"
             self.findings.add(document.crls[0].at, Code.CRL_MISSING, message, hint)
-
-    def _bundle(self, document: TrustDocument) -> SpiffeBundle | None:
-        path = document.spiffe_bundle
-        if path is None:
-            return None
-        if document.spiffe_trust_domain is None:
-            message = "a SPIFFE bundle speaks for one trust domain, and does not say for which"
-            self.findings.add(path, Code.KEY_MISSING, message, "add `spiffe_trust_domain` to the entry")
-        content = self._file(path, path.text)
-        if content is None:
-            return None
-        try:
-            return bundle_from_bytes(content)
-        except SpiffeBundleError as error:
-            self.findings.add(path, Code.CERTIFICATE_INVALID, f"{quoted(path.text)}: {error}")
-            return None
 
     def _certificates(self, paths: Texts) -> tuple[Certificate, ...]:
         found: list[Certificate] = []
@@ -187,11 +154,13 @@ class _Reader:
 
     def _fetched(self, item: UrlDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
         """The last good CRL of a URL. None yet is no problem: `revocation` says what holds until there is one."""
-        allow_private = self._flag(item.allow_private)
-        url = self._read(item.url, FetchUrl.parse)
+        allow = item.allow_private
+        if allow is not None and allow.text not in {"true", "false"}:
+            self.findings.add(allow, Code.VALUE_INVALID, f"{quoted(allow.text)} is neither `true` nor `false`")
+        url = self._read(item.url, CrlUrl.parse)
         if url is None:
             return
-        source = CrlSource(url, allow_private, authorities)
+        source = CrlSource(url, allow is not None and allow.text == "true", authorities)
         content = self.surroundings.fetched(source)
         if content is None:
             self.unfetched.append(url.text)
@@ -203,23 +172,6 @@ class _Reader:
         else:
             self.crl_places[key] = item.url
             yield crl
-
-    def _responders(self, document: OcspDocument, skew: float) -> OcspResponders:
-        """Whom to ask; nobody where that was not readable, which is a problem then."""
-        prefixes = (self._read(text, UrlPrefix.parse) for text in document.certificate_urls)
-        return OcspResponders(
-            self._read(document.url, FetchUrl.parse),
-            tuple(prefix for prefix in prefixes if prefix is not None),
-            self._flag(document.allow_private),
-            self._read(document.method, _method_from_text) or OcspMethod.POST,
-            self._flag(document.nonce),
-            skew,
-        )
-
-    def _flag(self, text: Scalar | None) -> bool:
-        if text is not None and text.text not in {"true", "false"}:
-            self.findings.add(text, Code.VALUE_INVALID, f"{quoted(text.text)} is neither `true` nor `false`")
-        return text is not None and text.text == "true"
 
     def _files(self, item: Scalar) -> tuple[str, ...]:
         """The file itself, or those directly in the folder."""
@@ -259,7 +211,7 @@ class _Reader:
             return None
 
 
-def _method_from_text(text: str) -> OcspMethod:
-    if text not in set(OcspMethod):
-        raise ValueError(f"{quoted(text)} is no way to ask; write {listed(OcspMethod, 'or')}")
-    return OcspMethod(text)
+def _anchor_source(document: TrustDocument) -> AnchorSource:
+    if document.spiffe_bundle is None:
+        return AnchorSource.ANCHORS
+    return AnchorSource.WORKLOAD_API if isinstance(document.spiffe_bundle, WorkloadApiDocument) else AnchorSource.BUNDLE

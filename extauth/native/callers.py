@@ -1,0 +1,228 @@
+"""Callers as Envoy can tell them apart: the engine's own verdict on what is known of each, and unknown for the rest.
+
+Envoy shows the SANs of a certificate and its serial number. Subject, issuer, key and fingerprint stay unknown, and the
+engine's three-valued logic says for which rules that matters; nothing here decides what a selector means.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from extauth.native.admission import Admission
+from extauth.native.expressions import ONLY_DNS, ONLY_URI, dns_sans, name_sans, spiffe_sans, svid_sans
+from extauth.native.limits import MAX_CALLER_OVERLAPS, MAX_CALLER_PATTERNS
+from extauth.native.mentioned import Mentioned
+from policies.engine.host import HostPattern
+from policies.engine.pattern import SegmentPattern, Wild, uri_segments
+from policies.engine.policy_set import PolicySet
+from policies.engine.truth import UNKNOWN, truth_of
+from policies.peer.certificate import IdentityFacts
+from policies.peer.errors import SpiffeIdError
+from policies.peer.spiffe import SpiffeId
+
+#: No certificate has it (RFC 5280 §4.1.2.2): a serial number that no rule mentions.
+_UNMENTIONED_SERIAL = -1
+#: A segment and a label that stand for any other; a policy that writes it is not compiled that far.
+_ANY = "peergate-any-other"
+
+
+@dataclass(frozen=True, slots=True)
+class NativeCaller:
+    """The rules about the callers of one class, one bit each, enforced rules only.
+
+    `unsure`: denies, `missed`: allows that depend on what Envoy does not show. `unclear`: a named identity does, so the
+    upstream could not be told who calls.
+    """
+
+    allow: int
+    deny: int
+    unsure: int
+    missed: int
+    names: tuple[str, ...]
+    unclear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Callers that match all of `matching` and none of `others`: regular expressions over the SANs."""
+
+    matching: tuple[str, ...]
+    others: tuple[str, ...]
+    caller: NativeCaller
+
+
+@dataclass(frozen=True, slots=True)
+class NativeCallers:
+    """`admitted`: a regular expression over the SANs; what does not match it is asked.
+
+    `exact`: by the whole text of the SANs. `patterns`: for the SANs without an exact entry; at most one holds, and
+    exactly one where the classes are `complete`.
+    """
+
+    admitted: str
+    exact: dict[str, NativeCaller]
+    patterns: tuple[Pattern, ...]
+    complete: bool
+
+    def all(self) -> Iterator[NativeCaller]:
+        """Every class."""
+        yield from self.exact.values()
+        yield from (pattern.caller for pattern in self.patterns)
+
+
+def native_callers(policy: PolicySet, admission: Admission, mentioned: Mentioned) -> NativeCallers:
+    """The classes of callers of a policy with one trust entry."""
+    judge = _Judge(policy, frozenset({admission.entry}))
+    if admission.trust_domain is None:
+        names = _DnsNames(mentioned.names)
+        exact = {ONLY_DNS.format(name): judge.caller(dns=name) for name in names.literals}
+        return _told_apart(name_sans(), exact, tuple(names.patterns(judge)), complete=names.complete)
+    domain = f"spiffe://{admission.trust_domain.name}"
+    own = frozenset(pattern for pattern in mentioned.uris if pattern.segments[0] == domain)
+    uris = _SpiffeIds(own, domain)
+    exact = {ONLY_URI.format(uri): judge.caller(uri=uri) for uri in uris.literals}
+    admitted = svid_sans(admission.trust_domain)
+    return _told_apart(admitted, exact, tuple(uris.patterns(judge)), complete=uris.complete)
+
+
+def _told_apart(
+    admitted: str, exact: dict[str, NativeCaller], patterns: tuple[Pattern, ...], *, complete: bool
+) -> NativeCallers:
+    """A caller with an exact entry and no name is asked where patterns have names: it would be given one of these."""
+    if any(pattern.caller.names for pattern in patterns):
+        exact = {sans: caller if caller.names else replace(caller, unclear=True) for sans, caller in exact.items()}
+    return NativeCallers(admitted, exact, patterns, complete)
+
+
+class _Judge:
+    """Asks the engine about the facts that Envoy shows."""
+
+    def __init__(self, policy: PolicySet, trust: frozenset[str]) -> None:
+        self._policy = policy
+        self._trust = trust
+
+    def caller(self, *, uri: str | None = None, dns: str | None = None) -> NativeCaller:
+        facts = IdentityFacts(
+            uri=() if uri is None else (uri,), dns=() if dns is None else (dns,), serial=_UNMENTIONED_SERIAL
+        )
+        state = self._policy.caller_from_facts(facts, self._trust)
+        named = (position for position, ways in state.solutions.items() if truth_of(ways) == UNKNOWN)
+        enforced = self._policy.enforced
+        return NativeCaller(
+            allow=state.allow & enforced,
+            deny=state.deny & ~state.unsure & enforced,
+            unsure=state.unsure & enforced,
+            missed=state.missed & enforced,
+            names=state.names,
+            unclear=any(self._policy.identities[position].name for position in named),
+        )
+
+
+class _SpiffeIds:
+    """SPIFFE ID patterns of one trust domain.
+
+    `complete`: the classes of `patterns` are all there are. For each caller, what the patterns that it matches have in
+    common is one of the overlaps, and a sample of it with as many segments matches just the same patterns.
+    """
+
+    def __init__(self, patterns: frozenset[SegmentPattern], domain: str) -> None:
+        written = sorted("/".join(map(str, pattern.segments)) for pattern in patterns if pattern.is_literal)
+        self.literals = [uri for uri in written if _is_caller(uri)]
+        self._wild = sorted((pattern for pattern in patterns if not pattern.is_literal), key=spiffe_sans)
+        whole = SegmentPattern((domain,), rest=True)
+        overlaps = _overlaps([whole, *self._wild]) if len(self._wild) <= MAX_CALLER_PATTERNS else None
+        self.complete = overlaps is not None and not any(map(_is_odd, self._wild))
+        self._overlaps = overlaps if overlaps is not None and self.complete else ()
+        self._longest = max(len(pattern.segments) for pattern in (whole, *self._wild)) + 1
+
+    def patterns(self, judge: _Judge) -> Iterator[Pattern]:
+        """A class for each way of matching some of the patterns and not the others."""
+        found: dict[frozenset[SegmentPattern], str] = {}
+        for uri in filter(_is_caller, (uri for overlap in self._overlaps for uri in _samples(overlap, self._longest))):
+            segments = uri_segments(uri)
+            found.setdefault(frozenset(p for p in self._wild if p.bound(segments) is not None), uri)
+        for met, uri in found.items():
+            yield _pattern([(spiffe_sans(p), p in met) for p in self._wild], judge.caller(uri=uri))
+
+
+class _DnsNames:
+    """DNS name patterns.
+
+    `complete`, as for SPIFFE IDs: which patterns a name matches depends on the longest suffix among them that it ends
+    with, and on whether one label stands before that or more.
+    """
+
+    def __init__(self, patterns: frozenset[HostPattern]) -> None:
+        self.literals = sorted({pattern.suffix for pattern in patterns if pattern.depth == 0})
+        self._wild = sorted((pattern for pattern in patterns if pattern.depth), key=str)
+        odd = any(_ANY in pattern.suffix.split(".") for pattern in self._wild)
+        self.complete = len(self._wild) <= MAX_CALLER_PATTERNS and not odd
+
+    def patterns(self, judge: _Judge) -> Iterator[Pattern]:
+        """A class for each way of matching some of the patterns and not the others."""
+        found: dict[frozenset[HostPattern], str] = {}
+        beyond = [f"{_ANY}.{_ANY}.{pattern.suffix}" for pattern in self._wild]
+        for name in [_ANY, *(f"{_ANY}.{pattern.suffix}" for pattern in self._wild), *beyond] if self.complete else ():
+            found.setdefault(frozenset(p for p in self._wild if p.bound(name) is not None), name)
+        for met, name in found.items():
+            yield _pattern([(dns_sans(p), p in met) for p in self._wild], judge.caller(dns=name))
+
+
+def _pattern(expressions: Iterable[tuple[str, bool]], caller: NativeCaller) -> Pattern:
+    matches = dict(expressions)
+    return Pattern(
+        tuple(expression for expression, holds in matches.items() if holds),
+        tuple(expression for expression, holds in matches.items() if not holds),
+        caller,
+    )
+
+
+def _is_caller(uri: str) -> bool:
+    """Whether `uri` can be the SPIFFE ID of a caller."""
+    try:
+        return SpiffeId.parse(uri).path != ""
+    except SpiffeIdError:
+        return False
+
+
+def _is_odd(pattern: SegmentPattern) -> bool:
+    """Whether it binds a name twice, which no regular expression says, or has the very segment that stands for any."""
+    return len(pattern.places) != len(pattern.captures) or _ANY in pattern.segments
+
+
+def _overlaps(patterns: Sequence[SegmentPattern]) -> tuple[SegmentPattern, ...] | None:
+    """The patterns, and what any of them have in common; None if that is more than can be looked at."""
+    known = dict.fromkeys(map(_anonymous, patterns))
+    fresh = list(known)
+    while fresh:
+        met = [common for new in fresh for old in list(known) if (common := _common(new, old)) is not None]
+        fresh = [common for common in dict.fromkeys(met) if common not in known]
+        known |= dict.fromkeys(fresh)
+        if len(known) > MAX_CALLER_OVERLAPS:
+            return None
+    return tuple(known)
+
+
+def _anonymous(pattern: SegmentPattern) -> SegmentPattern:
+    return SegmentPattern(tuple(p if isinstance(p, str) else Wild() for p in pattern.segments), pattern.rest)
+
+
+def _common(left: SegmentPattern, right: SegmentPattern) -> SegmentPattern | None:
+    """A pattern for what both match; None if that is nothing."""
+    short, long = sorted((left, right), key=lambda pattern: len(pattern.segments))
+    if len(short.segments) < len(long.segments) and not short.rest:
+        return None
+    merged: list[str | Wild] = []
+    for a, b in zip(short.segments, long.segments, strict=False):
+        if isinstance(a, str) and isinstance(b, str) and a != b:
+            return None
+        merged.append(a if isinstance(a, str) else b)
+    return SegmentPattern((*merged, *long.segments[len(short.segments) :]), short.rest and long.rest)
+
+
+def _samples(pattern: SegmentPattern, longest: int) -> Iterator[str]:
+    """One URI that matches `pattern` for each number of segments up to `longest`."""
+    parts = [part if isinstance(part, str) else _ANY for part in pattern.segments]
+    yield "/".join(parts)
+    if pattern.rest:
+        for more in range(1, longest - len(parts) + 1):
+            yield "/".join(parts + [_ANY] * more)

@@ -1,0 +1,161 @@
+"""A PolicySet as the matcher of Envoy's RBAC filter: the verdicts of `evaluate`, or a question to peergate.
+
+Laws: what Envoy cannot say is asked, never approximated. Before any rule, a request that is not plain is asked: a path,
+host, certificate or chain that Envoy and the engine might read in two ways. What is left, Envoy decides as `evaluate`
+would.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from extauth.native.admission import Admission, admission_from_policy
+from extauth.native.callers import NativeCaller, NativeCallers, Pattern, native_callers
+from extauth.native.expressions import PLAIN_PATH, known_chain, ordinary_host
+from extauth.native.items import Items, Masks
+from extauth.native.matcher import (
+    CHAIN,
+    PATH,
+    SANS,
+    SERIAL,
+    action,
+    all_of,
+    any_of_these,
+    equals,
+    exact_map,
+    fits,
+    in_order,
+    negated,
+    nested,
+    source_in,
+    state_input,
+)
+from extauth.native.mentioned import Mentioned, mentioned_by_policy
+from extauth.native.names import asked, denied_by_default
+from extauth.native.places import AUTHORITY, METHOD, Places
+from extauth.native.validity import validity
+from policies.engine.limits import MAX_METHOD_CHARS
+from policies.engine.policy_set import PolicySet
+from runtime.envoy.proto_json import Json
+
+_ANY_ADDRESS = ("0.0.0.0/0", "::/0")
+_METHOD = rf"[!-~]{{1,{MAX_METHOD_CHARS}}}"
+_SANS = state_input(SANS)
+#: Holds of every request that has come past the gates: the text is never empty.
+_ALWAYS = negated(equals(_SANS, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """`decides`: the matcher that decides or asks. `names`: one that finds what the caller is called, None if nobody.
+
+    `admission`: None where everything is asked.
+    """
+
+    decides: Json
+    names: Json | None
+    admission: Admission | None
+
+
+def compiled_from_policy(policy: PolicySet, time: float, ports: tuple[int, ...] = ()) -> Compiled:
+    """The policy at `time` (epoch seconds) for a listener that clients know by the default port or one of `ports`."""
+    admission = admission_from_policy(policy, time)
+    if not isinstance(admission, str) and policy.strict_sni:
+        admission = "strict_sni"
+    if isinstance(admission, str):
+        return Compiled(in_order([], asked(admission)), None, None)
+    mentioned = mentioned_by_policy(policy)
+    callers = native_callers(policy, admission, mentioned)
+    decides = _Compilation(policy, callers, Places(ports)).matcher(_gates(policy, admission, callers, mentioned, ports))
+    return Compiled(decides, _names(callers), admission)
+
+
+def _gates(
+    policy: PolicySet, admission: Admission, callers: NativeCallers, mentioned: Mentioned, ports: tuple[int, ...]
+) -> list[tuple[Json, Json]]:
+    """What is asked before any rule is looked at."""
+    gates = [
+        (negated(fits(state_input(PATH), PLAIN_PATH)), asked("path")),
+        (negated(fits(AUTHORITY, ordinary_host(ports))), asked("host")),
+        (negated(fits(METHOD, _METHOD)), asked("method")),
+        (negated(fits(_SANS, callers.admitted)), asked("certificate")),
+        (negated(fits(state_input(CHAIN), known_chain(list(admission.authorities)))), asked("chain")),
+        (negated(validity(admission)), asked("validity")),
+    ]
+    serials = {f"{serial:x}": asked("revocation") for serial in sorted(admission.serials) if serial >= 0}
+    serials |= {f"{serial:x}": asked("serial") for serial in sorted(mentioned.serials)}
+    if serials:
+        padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
+        gates.append((_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded))))
+    if any(rule.origin is not None for rule in policy.rules):
+        gates.append((negated(source_in(_ANY_ADDRESS)), asked("source")))
+    return gates
+
+
+class _Compilation:
+    """The rules of one policy about its native callers."""
+
+    def __init__(self, policy: PolicySet, callers: NativeCallers, places: Places) -> None:
+        self._items = Items(policy)
+        self._callers = callers
+        self._places = places
+        # Rules about every caller stand once, before and after those about some. Where a caller may have no class, each
+        # class has them all instead, and ends in a verdict.
+        masks = [Masks.of(caller) for caller in callers.all()]
+        nothing = Masks(0, 0, 0, 0)
+        self._common = reduce(Masks.common, masks) if masks and callers.complete else nothing
+
+    def matcher(self, gates: list[tuple[Json, Json]]) -> Json:
+        common = self._common
+        first, last = self._items.split(common)
+        ending = denied_by_default() if self._callers.complete else asked("identity")
+        if (allowing := self._places.branch(last)) is not None:
+            ending = nested(in_order([(_ALWAYS, allowing)], ending))
+        entries = list(gates)
+        if (opening := self._places.branch(first)) is not None:
+            entries.append((_ALWAYS, opening))
+        by_pattern = [
+            (_of_class(pattern), branch)
+            for pattern in self._callers.patterns
+            if (branch := self._of(pattern.caller)) is not None
+        ]
+        # A caller with an exact entry is of no pattern's class: its entry ends in a verdict where there are patterns.
+        verdict = ending if by_pattern else None
+        judged = {sans: self._of(caller, verdict) for sans, caller in self._callers.exact.items()}
+        exact = {sans: branch for sans, branch in judged.items() if branch is not None}
+        elsewhere = nested(in_order(by_pattern)) if by_pattern else None
+        if exact:
+            entries.append((_ALWAYS, nested(exact_map(_SANS, exact, elsewhere))))
+        else:
+            entries += by_pattern
+        return in_order(entries, ending)
+
+    def _of(self, caller: NativeCaller, verdict: Json | None = None) -> Json | None:
+        """`OnMatch` of one class: its own rules only, or all that there is where classes are not complete."""
+        if caller.unclear:
+            return asked("identity")
+        items = self._items.of(Masks.of(caller).without(self._common))
+        return self._places.branch(items, verdict if self._callers.complete else denied_by_default())
+
+
+def _names(callers: NativeCallers) -> Json | None:
+    """A matcher that finds, as the name of an action, the identities of a caller, separated by commas."""
+    exact = {
+        sans: action(",".join(caller.names), permits=True) for sans, caller in callers.exact.items() if caller.names
+    }
+    by_pattern = [
+        (_of_class(pattern), action(",".join(pattern.caller.names), permits=True))
+        for pattern in callers.patterns
+        if pattern.caller.names
+    ]
+    if not exact and not by_pattern:
+        return None
+    elsewhere = nested(in_order(by_pattern)) if by_pattern else None
+    return exact_map(_SANS, exact, elsewhere) if exact else in_order(by_pattern)
+
+
+def _of_class(pattern: Pattern) -> Json:
+    """The SANs are of this class."""
+    predicates = [fits(_SANS, expression) for expression in pattern.matching]
+    if pattern.others:
+        predicates.append(negated(any_of_these([fits(_SANS, expression) for expression in pattern.others])))
+    return all_of(predicates or [_ALWAYS])

@@ -1,0 +1,14 @@
+"""How much of a policy is compiled into Envoy. What lies beyond is asked of peergate, never approximated."""
+
+#: Wildcard patterns of callers that Envoy tells apart: each is a regular expression for every caller without an exact
+#: entry.
+MAX_CALLER_PATTERNS = 24
+#: Overlaps of such patterns that are worked out.
+MAX_CALLER_OVERLAPS = 128
+#: Route patterns that are tried one after the other in one place.
+MAX_PATTERNS_IN_A_ROW = 64
+#: Characters of a path, query included, that Envoy judges; peergate reads paths of up to 8 KiB without the query.
+MAX_PATH_CHARS = 4096
+#: Labels of a host and characters of a label that Envoy judges: 7 x 32 stays within 253.
+MAX_LABELS = 7
+MAX_LABEL_CHARS = 31

@@ -1,0 +1,94 @@
+"""What of a policy Envoy decides by itself, rule by rule, and why it asks about the rest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from extauth.native.admission import admission_from_policy
+from extauth.native.callers import NativeCaller, native_callers
+from extauth.native.items import unsaid_of_rule
+from extauth.native.mentioned import mentioned_by_policy
+from policies.engine.policy_set import PolicySet
+from policies.engine.rule import Rule
+
+#: What Envoy cannot say, in words: what an author can change.
+WORDS = {
+    "trust": "the policy has several trust entries, and a name does not tell which one vouches for it",
+    "no-trust": "the policy has no trust entry",
+    "min_rsa_bits": "the trust entry sets min_rsa_bits, and Envoy does not show the length of keys",
+    "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or leads to no anchor",
+    "revocation": "a CRL that the trust entry requires has not been fetched",
+    "strict_sni": "strict_sni compares the server name with the host",
+    "when": "it has a `when`",
+    "binding": "caller and route share a name in braces, a route binds one twice, or asks for headers",
+    "set_headers": "it sets headers for the upstream",
+    "headers": "a route asks for headers",
+    "identity": "its callers are told by subject, issuer, pin or fingerprint, which Envoy does not compare",
+    "certificate": "its callers are not told by one SPIFFE ID or one DNS name",
+    "shadow": "it is in shadow mode, which only peergate evaluates",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReport:
+    """One rule. `asked`: why Envoy asks where the rule could decide; empty if it never does for this rule's sake."""
+
+    rule: str
+    asked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NativeReport:
+    """Every rule of a policy, by id."""
+
+    rules: tuple[RuleReport, ...]
+
+    @property
+    def native_share(self) -> float:
+        """The share of the enforced rules that Envoy decides by itself, 0 to 1."""
+        enforced = [report for report in self.rules if report.asked != ("shadow",)]
+        return sum(not report.asked for report in enforced) / len(enforced) if enforced else 0.0
+
+
+def report_from_policy(policy: PolicySet, time: float) -> NativeReport:
+    """The report at `time`, epoch seconds."""
+    admission = admission_from_policy(policy, time)
+    if not isinstance(admission, str) and policy.strict_sni:
+        admission = "strict_sni"
+    if isinstance(admission, str):
+        why = (admission,)
+        return NativeReport(tuple(RuleReport(rule.id, ("shadow",) if rule.shadow else why) for rule in policy.rules))
+    callers = tuple(native_callers(policy, admission, mentioned_by_policy(policy)).all())
+    known = _union(caller.allow | caller.deny for caller in callers)
+    unclear = _union(caller.unsure | caller.missed for caller in callers)
+    unnamed = _union(_spoken_of(caller) for caller in callers if caller.unclear)
+    return NativeReport(
+        tuple(
+            RuleReport(rule.id, tuple(_asked(policy, rule, policy.bit(position), known, unclear | unnamed)))
+            for position, rule in enumerate(policy.rules)
+        )
+    )
+
+
+def _asked(policy: PolicySet, rule: Rule, bit: int, known: int, unclear: int) -> Iterator[str]:
+    if rule.shadow:
+        yield "shadow"
+        return
+    if unsaid := unsaid_of_rule(rule):
+        yield unsaid
+    if any(place.headers for route in rule.routes for place in policy.routes[route].alternatives):
+        yield "headers"
+    if bit & unclear:
+        yield "identity"
+    elif not bit & known:
+        yield "certificate"
+
+
+def _spoken_of(caller: NativeCaller) -> int:
+    return caller.allow | caller.deny | caller.unsure | caller.missed
+
+
+def _union(masks: Iterator[int]) -> int:
+    whole = 0
+    for mask in masks:
+        whole |= mask
+    return whole

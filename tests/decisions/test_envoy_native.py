@@ -1,0 +1,110 @@
+"""The decision corpus through a real Envoy that decides by itself, and asks over gRPC what it cannot say."""
+
+import json
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from extauth.native.compile import compiled_from_policy
+from extauth.native.filters import Guard, denials, http_filters, network_filters
+from policies.engine.policy_set import PolicySet
+from policies.reason import Reason
+from runtime.envoy.connection_manager import NativeFilters
+from runtime.envoy.ext_authz import Authorization
+from tests.decisions.conftest import Settings
+from tests.decisions.corpus import Case, cases
+from tests.decisions.enforced import REFUSED_BY_ENVOY, assert_enforced
+from tests.support.front import Front, front
+from tests.support.local_extauth import LocalExtauth
+
+_REFUSED_AT_THE_HANDSHAKE = {
+    Reason.CERTIFICATE_MALFORMED,
+    Reason.CERTIFICATE_UNTRUSTED,
+    Reason.CERTIFICATE_EXPIRED,
+    Reason.CERTIFICATE_NOT_YET_VALID,
+    Reason.SVID_INVALID,
+}
+
+
+class NativeFronts:
+    """One Envoy at a time, for the policy of one corpus file; what it decided is looked at when it has ended."""
+
+    def __init__(self, envoy_binary: Path, authorization: Authorization, folder: Path) -> None:
+        self._binary, self._authorization, self._folder = envoy_binary, authorization, folder
+        self._running = ExitStack()
+        self._file = ""
+        self._front: Front | None = None
+        self._asked_for: list[Case] = []
+        self.decided = self.asked = 0
+
+    def note(self, case: Case) -> None:
+        """`case` was answered, by Envoy or by peergate."""
+        self._asked_for.append(case)
+
+    def of_file(self, file: str, policy: PolicySet) -> Front:
+        if self._front is None or self._file != file:
+            self.close()
+            folder = self._folder / file
+            folder.mkdir()
+            compiled = compiled_from_policy(policy, time.time())
+            guard = Guard(self._authorization, policy.settable_headers)
+            native = NativeFilters(tuple(network_filters()), tuple(http_filters(compiled, guard)), denials())
+            self._file = file
+            self._front = self._running.enter_context(
+                front(self._binary, self._authorization, folder, native=native, client_cas=policy.trust)
+            )
+        return self._front
+
+    def close(self) -> None:
+        self._running.close()
+        if self._front is not None:
+            log = (self._folder / self._file / "access.log").read_text().splitlines()
+            lines = [line for line in map(json.loads, log) if line["status"] not in REFUSED_BY_ENVOY]
+            named = [line["native"] for line in lines]
+            assert len(named) == len(self._asked_for)
+            for name, case in zip(named, self._asked_for, strict=True):
+                self._compare(name, case)
+        self._front, self._asked_for = None, []
+
+    def _compare(self, name: str, case: Case) -> None:
+        """Envoy says which rule decided, or that it has asked."""
+        kind, _, rule = name.partition(":")
+        if kind == "ask":
+            self.asked += 1
+            return
+        self.decided += 1
+        if kind == "none":
+            assert case.expect.reason.value == rule
+        else:
+            assert (kind, case.expect.effect.value) in {("allow", "allow"), ("deny", "deny")}
+            assert rule in case.expect.rules
+
+
+@pytest.fixture(scope="module")
+def fronts(
+    extauth: LocalExtauth, envoy_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NativeFronts]:
+    running = NativeFronts(envoy_binary, Authorization(extauth.grpc, timeout=5), tmp_path_factory.mktemp("native"))
+    yield running
+    running.close()
+    assert running.decided > 100  # the corpus is made of what is odd; the rest is asked
+
+
+@pytest.mark.parametrize("case", cases("native"), ids=str)
+def test_an_envoy_that_decides_natively_enforces(
+    case: Case, setting: Settings, extauth: LocalExtauth, fronts: NativeFronts
+) -> None:
+    world, policy = setting(case.file)
+    running = fronts.of_file(case.file, policy)
+    try:
+        assert_enforced(case, world, policy, extauth, running)
+        if not case.refused_by_envoy:
+            fronts.note(case)
+    except ssl.SSLError:
+        # A certificate that no CA of the policy vouches for, or that is out of date, ends at the handshake.
+        assert case.expect.reason in _REFUSED_AT_THE_HANDSHAKE
+        assert running.upstream.received == []

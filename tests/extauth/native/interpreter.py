@@ -1,0 +1,108 @@
+"""The unified matcher as Envoy reads it, in Python: what a compiled policy does with a request, without an Envoy.
+
+`tests/decisions/test_envoy_native.py` holds the same compiled policies through a real Envoy; this is for the millions.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Any
+
+from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL
+from policies.engine.request import Request
+from policies.peer.certificate import IdentityFacts
+from runtime.envoy.proto_json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What Envoy sees of a request. `valid`: the date expression holds."""
+
+    state: Mapping[str, str]
+    headers: Mapping[str, str]
+    source: IPv4Address | IPv6Address | None
+    valid: bool = True
+
+
+def seen_from_request(request: Request, facts: IdentityFacts, serial: str, chain: str, *, valid: bool = True) -> Seen:
+    """As the filters note it."""
+    kinds = (facts.uri, facts.dns, facts.email, facts.ip)
+    sans = "|".join(",".join(map(str, names or ())) or "-" for names in kinds)
+    path = request.target.partition("?")[0]
+    headers = {name: ",".join(values) for name, values in request.headers.items()}
+    return Seen(
+        {SANS: sans, CHAIN: chain, SERIAL: serial, PATH: path},
+        {":method": request.method, ":authority": request.host, **headers},
+        request.source_ip,
+        valid,
+    )
+
+
+def decided(matcher: Json, seen: Seen) -> str | None:
+    """The name of the action that the matcher finds; None if it finds nothing."""
+    whole: Any = matcher
+    found: str | None = None
+    if "matcher_list" in whole:
+        for entry in whole["matcher_list"]["matchers"]:
+            if _holds(entry["predicate"], seen) and (found := _on_match(entry["on_match"], seen)) is not None:
+                return found
+    elif "matcher_tree" in whole:
+        found = _branch(whole["matcher_tree"], seen)
+        if found is not None:
+            return found
+    return _on_match(whole["on_no_match"], seen) if "on_no_match" in whole else None
+
+
+def _branch(tree: Any, seen: Seen) -> str | None:
+    value = _value(tree["input"], seen)
+    if value is None:
+        return None
+    if "exact_match_map" in tree:
+        branch = tree["exact_match_map"]["map"].get(value)
+    else:
+        keys = [key for key in tree["prefix_match_map"]["map"] if value.startswith(key)]
+        branch = tree["prefix_match_map"]["map"][max(keys, key=len)] if keys else None
+    return None if branch is None else _on_match(branch, seen)
+
+
+def _on_match(on_match: Any, seen: Seen) -> str | None:
+    if "action" in on_match:
+        return str(on_match["action"]["typed_config"]["name"])
+    return decided(on_match["matcher"], seen)
+
+
+def _holds(predicate: Any, seen: Seen) -> bool:
+    if "not_matcher" in predicate:
+        return not _holds(predicate["not_matcher"], seen)
+    if "and_matcher" in predicate:
+        return all(_holds(part, seen) for part in predicate["and_matcher"]["predicate"])
+    if "or_matcher" in predicate:
+        return any(_holds(part, seen) for part in predicate["or_matcher"]["predicate"])
+    single = predicate["single_predicate"]
+    if "custom_match" in single:
+        return _custom(single["custom_match"]["typed_config"], seen)
+    value = _value(single["input"], seen)
+    return value is not None and _matches(single["value_match"], value)
+
+
+def _matches(match: Any, value: str) -> bool:
+    if "exact" in match:
+        return bool(match["exact"] == value)
+    if "contains" in match:
+        return match["contains"].lower() in value.lower()
+    return re.fullmatch(match["safe_regex"]["regex"], value) is not None
+
+
+def _custom(config: Any, seen: Seen) -> bool:
+    if config["@type"].endswith("CelMatcher"):
+        return seen.valid
+    networks = [ip_network(f"{item['address_prefix']}/{item['prefix_len']}") for item in config["cidr_ranges"]]
+    return seen.source is not None and any(seen.source in network for network in networks)
+
+
+def _value(source: Any, seen: Seen) -> str | None:
+    config = source["typed_config"]
+    if config["@type"].endswith("FilterStateInput"):
+        return seen.state.get(config["key"])
+    return seen.headers.get(config["header_name"])

@@ -1,0 +1,169 @@
+"""What is compiled, what is asked, and that Envoy takes all of it."""
+
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from extauth.native.compile import compiled_from_policy
+from extauth.native.filters import denials, network_filters
+from extauth.native.matcher import header_input
+from extauth.native.report import report_from_policy
+from policies.peer.certificate import IdentityFacts
+from runtime.address import TcpAddress, UnixAddress
+from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings
+from runtime.envoy.connection_manager import NativeFilters
+from runtime.envoy.ext_authz import Authorization
+from runtime.envoy.proto_json import Json, JsonValue
+from runtime.envoy.tls import DownstreamTls
+from tests.engine.callers import request
+from tests.extauth.native.interpreter import decided, seen_from_request
+from tests.extauth.native.world import LEAF, ROOT, TIME, compiled_of, filters_of, policy_of
+from tests.support.envoy_validation import complaints_of_envoy
+
+BILLING = 'identities: {billing: {uri: "spiffe://acme.internal/ns/prod/sa/billing"}}\n'
+READ = "{hosts: [h.example], methods: [GET], paths: [/v1]}"
+EVERYTHING = """\
+identities:
+  billing: {uri: "spiffe://acme.internal/ns/prod/sa/billing"}
+  any-prod: {uri: "spiffe://acme.internal/ns/prod/sa/*"}
+  tenant: {uri: "spiffe://acme.internal/tenant/{tenant}"}
+rules:
+  - {id: reads, allow: billing, to: {hosts: [h.example, "*.x", "**.y"], paths: [/v1, "/v1/{id}", "/v2/**"]}}
+  - {id: prod, allow: any-prod, to: {grpc: [acme.Ledger/Post, "acme.Audit/*"]}}
+  - {id: own, allow: tenant, to: {paths: ["/t/{tenant}/**"]}}
+  - {id: zone, deny: anyone, not_from: [10.0.0.0/8, "fd00::/8"], to: {paths: ["/pci/**"]}}
+  - {id: late, allow: billing, to: any, when: {after: 2020-01-01T00:00:00Z}}
+  - {id: tells, allow: billing, to: {paths: [/told]}, set_headers: {x-told: "yes"}}
+  - {id: tried, deny: billing, to: any, mode: shadow}
+  - {id: block, deny: {serial: 0a1b}, to: any}
+"""
+
+
+BILLER = "spiffe://acme.internal/ns/prod/sa/billing"
+
+
+_MESSAGES = (
+    *("envoy.config.rbac.v3", "envoy.extensions.filters.http.rbac.v3", "envoy.extensions.filters.http.ext_authz.v3"),
+    *("envoy.extensions.filters.http.set_filter_state.v3", "envoy.extensions.filters.http.header_mutation.v3"),
+    *("envoy.extensions.matching.common_inputs.network.v3", "envoy.extensions.matching.input_matchers.ip.v3"),
+    *("envoy.type.matcher.v3", "xds.type.matcher.v3"),
+)
+
+
+def ask(rules: str, uri: str, target: str = "/v1", chain: str = LEAF, host: str = "h.example") -> str | None:
+    facts = IdentityFacts(uri=(uri,))
+    wanted = request(target=target, host=host)
+    return decided(compiled_of(rules).decides, seen_from_request(wanted, facts, "0a1b", chain))
+
+
+def test_every_shape_is_taken_by_envoy_itself(tmp_path: Path) -> None:
+    assert complaints_of_envoy(bootstrap(EVERYTHING, tmp_path), tmp_path) == ""
+
+
+def test_every_shape_is_a_message_that_envoy_data_plane_knows() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in tests.support.envoy_wire
+        for name in _MESSAGES:
+            import_module(f"envoy_data_plane.{name}")  # so that messages inside an Any are known
+        from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
+
+    for item in filters_of(compiled_of(EVERYTHING), frozenset({"x-told"})):
+        assert HttpFilter.from_dict(_without_cel(item)).name == item["name"]
+
+
+def _without_cel(value: JsonValue) -> JsonValue:
+    """envoy-data-plane has no CEL matcher: in its place stands another predicate."""
+    if isinstance(value, list):
+        return [_without_cel(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "cel_expr_parsed" in str(value.get("custom_match", "")):
+        return {"input": header_input(":path"), "value_match": {"exact": "/"}}
+    return {key: _without_cel(item) for key, item in value.items()}
+
+
+def test_an_allow_is_named_by_its_rule() -> None:
+    assert ask(f"{BILLING}rules: [{{id: a, allow: billing, to: {READ}}}]", BILLER) == "allow:a"
+
+
+def test_what_no_rule_allows_is_denied_without_asking() -> None:
+    assert ask(f"{BILLING}rules: [{{id: a, allow: billing, to: {READ}}}]", BILLER, "/v2") == "none:no_matching_rule"
+    other = "spiffe://acme.internal/ns/prod/sa/other"
+    assert ask(f"{BILLING}rules: [{{id: a, allow: billing, to: {READ}}}]", other) == "none:no_matching_rule"
+
+
+def test_a_deny_beats_an_allow() -> None:
+    rules = f"{BILLING}rules: [{{id: a, allow: billing, to: {READ}}}, {{id: z, deny: billing, to: any}}]"
+    assert ask(rules, BILLER) == "deny:z"
+
+
+def test_a_rule_that_may_deny_is_asked_before_another_allows() -> None:
+    pinned = (
+        'rules: [{id: a, allow: authenticated, to: any}, {id: z, deny: {pins: ["sha256:' + "A" * 43 + '="]}, to: any}]'
+    )
+    assert ask(pinned, BILLER) == "ask:identity"
+
+
+@pytest.mark.parametrize("target", ["/v1%2f", "//v1", "/.v1", "/v1;a", "*", "", "/v1\\", "/v%31"])
+def test_a_path_that_is_not_plain_is_asked(target: str) -> None:
+    assert ask("rules: [{id: a, allow: authenticated, to: any}]", BILLER, target) == "ask:path"
+
+
+@pytest.mark.parametrize("host", ["H.example", "h.example.", "h.example:443", "10.0.0.1", "a,b", "", "h.1", "h.0x1"])
+def test_a_host_that_is_not_in_its_canonical_form_is_asked(host: str) -> None:
+    assert ask("rules: [{id: a, allow: authenticated, to: any}]", BILLER, host=host) == "ask:host"
+
+
+def test_a_caller_with_a_ca_that_the_policy_does_not_name_is_asked() -> None:
+    rules = "rules: [{id: a, allow: authenticated, to: any}]"
+    assert ask(rules, BILLER, chain=f"{LEAF},{'cd' * 32}") == "ask:chain"
+
+
+def test_a_caller_with_the_serial_number_of_a_rule_is_asked() -> None:
+    rules = "rules: [{id: a, allow: authenticated, to: any}, {id: z, deny: {serial: 0a1b}, to: any}]"
+    assert ask(rules, BILLER) == "ask:serial"
+
+
+def test_a_policy_with_two_trust_entries_is_asked_for_everything() -> None:
+    two = "trust: {a: {anchors: [pki/mesh.pem]}, b: {anchors: [pki/mesh.pem]}}\n"
+    compiled = compiled_of("rules: [{id: a, allow: authenticated, to: any}]", two)
+    assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:trust"
+
+
+def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
+    compiled = compiled_from_policy(policy_of("rules: [{id: a, allow: authenticated, to: any}]"), TIME + 400 * 86_400)
+    assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
+
+
+def test_the_report_says_of_each_rule_why_it_is_asked() -> None:
+    report = report_from_policy(policy_of(EVERYTHING), TIME)
+    assert {rule.rule: rule.asked for rule in report.rules} == {
+        "block": ("certificate",),
+        "late": ("when",),
+        "own": ("binding",),
+        "prod": (),
+        "reads": (),
+        "tells": ("set_headers",),
+        "tried": ("shadow",),
+        "zone": (),
+    }
+    assert report.native_share == 3 / 7
+
+
+def bootstrap(rules: str, folder: Path) -> Json:
+    server = ROOT.issue(dns=["h.example"], server=True, client=False)
+    for name, content in {"s.pem": server.pem, "s.key": server.key_pem, "ca.pem": ROOT.pem}.items():
+        (folder / name).write_bytes(content)
+    compiled = compiled_of(rules)
+    return bootstrap_from_settings(
+        EnvoySettings(
+            listen=TcpAddress("127.0.0.1", 0),
+            tls=DownstreamTls(folder / "s.pem", folder / "s.key", folder / "ca.pem"),
+            authorization=Authorization(UnixAddress("/run/peergate.sock")),
+            upstream=TcpAddress("127.0.0.1", 1),
+            admin=UnixAddress(str(folder / "admin.sock")),
+            native=NativeFilters(tuple(network_filters()), tuple(filters_of(compiled)), denials()),
+        )
+    )
