@@ -45,14 +45,27 @@ def run_tests(
     ] = PolicyTestFormat.TEXT,
     fail_under: Annotated[
         int | None,
-        typer.Option("--fail-under", metavar="PERCENT", min=0, max=100, help="Exit 1 if fewer rules are reached."),
+        typer.Option(
+            "--fail-under",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="Exit 1 if fewer rules, or fewer routes, are reached.",
+        ),
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Again after every change of a file, until Ctrl-C.")] = False,
 ) -> ExitCode:
-    """Run the *.test.yaml beside a policy, and say which rules no test reached.
+    """Run the *.test.yaml beside a policy, and say which rules and routes no test reached.
 
-    Exit code: 0 if every request was decided as expected and as many rules were reached as --fail-under asks, else 1.
+    Exit code: 0 if every request was decided as expected and as much was reached as --fail-under asks, else 1.
     """
-    from peergate.commands import test as command  # noqa: PLC0415 - each command loads only what it needs
+    if watch:
+        if form is not PolicyTestFormat.TEXT:
+            raise ArgumentError("--watch is for people: it writes text, on one screen; leave out --format")
+        from peergate.commands.watch import watch as run_again  # noqa: PLC0415 - each command loads only what it needs
+
+        return run_again(policy, fail_under or 0)
+    from peergate.commands import test as command  # noqa: PLC0415 - as above
 
     return command.test(policy, form, fail_under or 0)
 

@@ -53,11 +53,11 @@ class Authority:
     now: datetime
 
     @classmethod
-    def root(cls, name: str, *, now: datetime | None = None, days: float = 30) -> Self:
-        """A new self-signed CA whose subject is CN=`name`."""
+    def root(cls, name: str | x509.Name, *, now: datetime | None = None, days: float = 30) -> Self:
+        """A new self-signed CA whose subject is CN=`name`, or the name given."""
         now = now or datetime.now(UTC)
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _common_name(name)
+        subject = _ca_name(name)
         builder = _ca_builder(subject, subject, key, now, days, path_length=None)
         return cls(Issued(builder.sign(key, hashes.SHA256()), key), now)
 
@@ -66,11 +66,11 @@ class Authority:
         """The CA certificate, PEM."""
         return self.issued.pem
 
-    def intermediate(self, name: str, *, days: float = 20, path_length: int | None = 0) -> "Authority":
+    def intermediate(self, name: str | x509.Name, *, days: float = 20, path_length: int | None = 0) -> "Authority":
         """A CA below this one."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = self.issued.certificate.subject
-        builder = _ca_builder(_common_name(name), issuer, key, self.now, days, path_length=path_length)
+        builder = _ca_builder(_ca_name(name), issuer, key, self.now, days, path_length=path_length)
         certificate = builder.sign(self.issued.key, hashes.SHA256())
         return Authority(Issued(certificate, key, self._chain_below()), self.now)
 
@@ -155,8 +155,8 @@ class Authority:
         return (certificate, *self.issued.intermediates)
 
 
-def _common_name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+def _ca_name(name: str | x509.Name) -> x509.Name:
+    return name if isinstance(name, x509.Name) else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _ca_builder(

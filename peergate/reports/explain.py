@@ -38,10 +38,10 @@ def json_from_explanation(
             for rule in explanation.rules
         ],
     }
-    answer["unmatched"] = [_traced_object(rule) for rule in trace.rules]
+    answer["unmatched"] = [traced_object(rule) for rule in trace.rules]
     answer["unmatched_left_out"] = trace.left_out
     if trace.nearest is not None:
-        answer["nearest"] = _traced_object(trace.nearest)
+        answer["nearest"] = traced_object(trace.nearest)
     if explanation.advice:
         answer["next"] = explanation.advice
     if examination is not None:
@@ -60,18 +60,20 @@ def print_explanation(
     if trace.rules:
         console.print()
         console.print("Rules about this caller or this route that did not match:")
-        print_facts(console, _traced_facts(trace), indent=2)
+        print_facts(console, traced_facts(trace), indent=2)
     if examination is not None:
         console.print()
         print_checks(console, examination)
 
 
-def _traced_facts(trace: Trace) -> Iterable[tuple[Text | str, Text | str]]:
-    for rule in trace.rules:
+def traced_facts(trace: Trace, most: int | None = None) -> Iterable[tuple[Text | str, Text | str]]:
+    """Rules that did not match, each with the first condition that failed; `most`: how many are shown."""
+    for rule in trace.rules[:most]:
         mode = " (shadow)" if rule.shadow else ""
         yield styled(f"{rule.effect} ", (rule.id, "bold"), mode), _first_failed(rule.missing)
-    if trace.left_out:
-        yield "", f"and {trace.left_out} more, further away"
+    left_out = trace.left_out + len(trace.rules) - len(trace.rules[:most])
+    if left_out:
+        yield "", f"and {left_out} more, further away"
 
 
 def _first_failed(missing: Sequence[Missing]) -> str:
@@ -88,7 +90,8 @@ def nearest_text(trace: Trace) -> str:
     return f"rule {trace.nearest.id} would match if the {missing.what} were {missing.wanted}"
 
 
-def _traced_object(rule: TracedRule) -> dict[str, object]:
+def traced_object(rule: TracedRule) -> dict[str, object]:
+    """A rule that did not match, with everything that it lacks."""
     return {
         "id": rule.id,
         "effect": rule.effect,

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from policies.authoring.expectation import Expectation, ExpectationError
 from policies.authoring.limits import MAX_TEST_CASES
-from policies.authoring.suite_caller import CallerReader
+from policies.authoring.suite_caller import CallerReader, LabelledCaller
 from policies.authoring.suite_document import PolicyTestDocument, SuiteDocument
 from policies.authoring.suite_request import RequestReader
 from policies.authoring.suite_table import SUITE
+from policies.authoring.wish import CertificateMaker, Wish
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
 from policies.engine.rule import Rule
@@ -21,6 +22,7 @@ from policies.language.problem import Position, Problem, Problems
 from policies.language.surroundings import Surroundings
 from policies.language.wording import quoted
 from policies.language.yaml_text import node_from_bytes
+from policies.peer.presented import Presented
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,12 @@ class Suite:
 
 
 def suite_from_bytes(
-    file: str, data: bytes, policy: PolicySet, surroundings: Surroundings, now: float
+    file: str, data: bytes, policy: PolicySet, surroundings: Surroundings, maker: CertificateMaker, now: float
 ) -> tuple[Suite | None, tuple[Problem, ...]]:
     """The tests in `data`, or the problems why there are none.
 
-    `surroundings` gives the certificate files that callers name, relative to the policy's folder. `now` (epoch seconds)
-    is the time of requests that name none.
+    `surroundings` gives the certificate files that callers name, relative to the policy's folder; `maker` makes those
+    that are to be generated. `now` (epoch seconds) is the time of requests that name none.
     """
     problems = Problems()
     node = node_from_bytes(file, data, problems)
@@ -57,7 +59,7 @@ def suite_from_bytes(
     if document is None:
         return None, problems.sorted()
     _check_version(document, problems)
-    cases = _cases(document, _Readers.of(document, policy, surroundings, now, problems), problems)
+    cases = _cases(document, _Readers.of(document, policy, surroundings, maker, now, problems), problems)
     if len(problems):
         return None, problems.sorted()
     return Suite(file, cases), ()
@@ -68,13 +70,24 @@ class _Readers:
     callers: CallerReader
     requests: RequestReader
     policy: PolicySet
+    maker: CertificateMaker
 
     @classmethod
     def of(
-        cls, document: SuiteDocument, policy: PolicySet, surroundings: Surroundings, now: float, problems: Problems
+        cls,
+        document: SuiteDocument,
+        policy: PolicySet,
+        surroundings: Surroundings,
+        maker: CertificateMaker,
+        now: float,
+        problems: Problems,
     ) -> "_Readers":
-        callers = CallerReader(document.callers, policy.trust, surroundings, problems)
-        return cls(callers, RequestReader(document.defaults, now, problems), policy)
+        callers = CallerReader(document.callers, policy.trust, surroundings, maker, now, problems)
+        return cls(callers, RequestReader(document.defaults, now, problems), policy, maker)
+
+    def presented(self, caller: LabelledCaller, time: float) -> Presented:
+        """What a caller presents at `time`. Raises ValueError if no certificate can be made for it."""
+        return self.maker.presented(caller.shown, time) if isinstance(caller.shown, Wish) else caller.shown
 
 
 def _check_version(document: SuiteDocument, problems: Problems) -> None:
@@ -107,7 +120,12 @@ def _table(
     name = test.name.text if test.name is not None else ""
     for caller in callers:
         for line in lines:
-            request = replace(line.request, peer=caller.presented)
+            try:
+                request = replace(line.request, peer=readers.presented(caller, line.request.time))
+            except ValueError as error:
+                message = f"no certificate can be made for {quoted(caller.label)}: {error}"
+                problems.add(test.at, Code.VALUE_INVALID, message)
+                return
             yield Case(name, test.at, caller.label, line.label, request, expected)
 
 

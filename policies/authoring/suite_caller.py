@@ -1,10 +1,12 @@
-"""Callers of policy tests -> what they present: a certificate file, an asserted identity, or nothing."""
+"""Callers of policy tests -> what they present: a certificate, an asserted identity, or nothing."""
 
 from dataclasses import dataclass
 
 from policies.authoring.claim import CLAIM_FIELDS, Claim, ClaimError, asserted_from_claim
-from policies.authoring.suite_document import CallerDocument, NamedCallerDocument, Texts
+from policies.authoring.suite_document import CallerDocument, GenerateDocument, NamedCallerDocument, Texts
 from policies.authoring.suite_table import UNAUTHENTICATED
+from policies.authoring.suite_wish import wish_from_document
+from policies.authoring.wish import CertificateMaker, Wish
 from policies.language.codes import Code
 from policies.language.node import Scalar
 from policies.language.problem import Problems
@@ -20,10 +22,10 @@ from policies.peer.trust import TrustStore
 
 @dataclass(frozen=True, slots=True)
 class LabelledCaller:
-    """What a caller presents, and how the author calls it."""
+    """What a caller presents, or the certificate that is made for it, and how the author calls it."""
 
     label: str
-    presented: Presented
+    shown: Presented | Wish
 
 
 class CallerReader:
@@ -34,8 +36,12 @@ class CallerReader:
         named: tuple[NamedCallerDocument, ...],
         trust: TrustStore,
         surroundings: Surroundings,
+        maker: CertificateMaker,
+        now: float,
         problems: Problems,
     ) -> None:
+        self._maker = maker
+        self._now = now
         self._trust = trust
         self._trust_names = Vocabulary(entry.name for entry in trust.entries)
         self._surroundings = surroundings
@@ -65,13 +71,17 @@ class CallerReader:
         return None
 
     def _described(self, document: CallerDocument, label: str) -> LabelledCaller | None:
-        presented = self._presented(document)
-        return None if presented is None else LabelledCaller(label, presented)
+        shown = self._shown(document)
+        return None if shown is None else LabelledCaller(label, shown)
 
-    def _presented(self, document: CallerDocument) -> Presented | None:
+    def _shown(self, document: CallerDocument) -> Presented | Wish | None:
         texts: dict[str, Texts] = {name: getattr(document, name) for name in CLAIM_FIELDS}
+        if not self._stands_alone(document, texts):
+            return None
+        if document.generate is not None:
+            return self._wish(document.generate)
         if document.certificate is not None:
-            return self._certificate(document.certificate, texts)
+            return self._certificate(document.certificate)
         said = {name: tuple(text.text for text in values) for name, values in texts.items() if values}
         self._check_trust(texts["trust"])
         try:
@@ -90,12 +100,30 @@ class CallerReader:
                 message = f"the policy has no trust entry named {quoted(name.text)}"
                 self._problems.add(name.at, Code.NAME_UNKNOWN, message, hint)
 
-    def _certificate(self, path: Scalar, texts: dict[str, Texts]) -> Presented | None:
+    def _stands_alone(self, document: CallerDocument, texts: dict[str, Texts]) -> bool:
+        """Whether nothing stands beside a certificate, which says all itself."""
+        if document.certificate is None and document.generate is None:
+            return True
         beside = [name for name, values in texts.items() if values]
+        if document.certificate is not None and document.generate is not None:
+            beside.insert(0, "generate")
         if beside:
+            at = document.at if document.certificate is None else document.certificate.at
             message = f"a certificate says itself what it proves; {quoted(beside[0])} cannot stand beside it"
-            self._problems.add(path.at, Code.KEYS_CONFLICT, message, "remove one of them")
+            self._problems.add(at, Code.KEYS_CONFLICT, message, "remove one of them")
+        return not beside
+
+    def _wish(self, document: GenerateDocument) -> Wish | None:
+        wish = wish_from_document(document, self._trust, self._problems)
+        try:
+            if wish is not None:
+                self._maker.presented(wish, self._now)
+        except ValueError as error:
+            self._problems.add(document.at, Code.VALUE_INVALID, f"no certificate can say this: {error}")
             return None
+        return wish
+
+    def _certificate(self, path: Scalar) -> Presented | None:
         try:
             text = self._surroundings.read(path.text).decode("ascii")
             leaf, *others = der_from_pem(text, limit=1 + MAX_INTERMEDIATES, explained=True)
@@ -112,7 +140,8 @@ def _label(document: CallerDocument) -> str:
     """How an inline caller is called in results: by the first name that it has."""
     if document.certificate is not None:
         return document.certificate.text
-    for values in (document.uri, document.dns, document.email, document.ip_san, document.subject, document.pins):
+    said = document if document.generate is None else document.generate
+    for values in (said.uri, said.dns, said.email, said.ip_san, document.subject, document.pins):
         if values:
             return values[0].text
-    return "an identity"
+    return "an identity" if document.generate is None else "a certificate"

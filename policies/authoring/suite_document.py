@@ -9,11 +9,33 @@ Texts = tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class GenerateDocument:
+    """A certificate that is made for the test."""
+
+    at: Position
+    trust: Scalar | None = None
+    uri: Texts = ()
+    dns: Texts = ()
+    email: Texts = ()
+    ip_san: Texts = ()
+    subject: Scalar | None = None
+    issuer: Scalar | None = None
+    serial: Scalar | None = None
+    not_before: Scalar | None = None
+    not_after: Scalar | None = None
+    expired: Scalar | None = None
+    revoked: Scalar | None = None
+    untrusted: Scalar | None = None
+    usage: Texts = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CallerDocument:
-    """A caller: a certificate file, or an identity that is taken for true. `trust` is empty if it is left out."""
+    """A caller: a certificate, or an identity that is taken for true. `trust` is empty if it is left out."""
 
     at: Position
     certificate: Scalar | None = None
+    generate: GenerateDocument | None = None
     trust: Texts = ()
     uri: Texts = ()
     dns: Texts = ()

@@ -4,6 +4,7 @@ from typing import Any
 
 from policies.authoring.suite_document import (
     CallerDocument,
+    GenerateDocument,
     NamedCallerDocument,
     PolicyTestDocument,
     RequestDocument,
@@ -11,6 +12,7 @@ from policies.authoring.suite_document import (
 )
 from policies.language.names import Name
 from policies.language.node import Scalar
+from policies.language.policy_table import BOOLEANS
 from policies.language.shape import Entries, Many, OneOrMany, Text, TextOr, pair
 from policies.language.table import Field, Fields
 
@@ -25,6 +27,49 @@ def _named_caller(name: Scalar, caller: Any) -> NamedCallerDocument:
 _TRUST_NAME = Name("the name of a trust entry", "mesh")
 _CALLER_EXAMPLE = '{uri: "spiffe://acme.internal/ns/prod/sa/billing"}'
 
+_URI = Field("uri", OneOrMany(Text("a URI", '"spiffe://acme.internal/ns/prod/sa/billing"')), "URI SANs.")
+_DNS = Field("dns", OneOrMany(Text("a DNS name", "gw1.partner.example")), "DNS SANs.")
+_EMAIL = Field("email", OneOrMany(Text("an email address", "ada@ops.acme.example")), "Email SANs.")
+_IP_SAN = Field("ip_san", OneOrMany(Text("an address", "192.0.2.7")), "IP address SANs.")
+_FLAG = Text("true or false", "true", BOOLEANS)
+
+GENERATE: Fields[GenerateDocument] = Fields(
+    "generate",
+    "`generate`",
+    '{uri: "spiffe://acme.internal/ns/prod/sa/billing", expired: true}',
+    (
+        Field(
+            "trust",
+            _TRUST_NAME,
+            "The trust entry for whose CA another one stands in, which issues the certificate. Left out: the entry of"
+            " its SPIFFE trust domain, else the only entry of the policy.",
+        ),
+        _URI,
+        _DNS,
+        _EMAIL,
+        _IP_SAN,
+        Field("subject", Text("a name by RFC 4514", '"CN=gw1,O=Partner Inc"'), "The subject, RFC 4514."),
+        Field(
+            "issuer",
+            Text("a name by RFC 4514", '"CN=Issuing CA 2"'),
+            "The name of the CA that issues it. Left out: that of the first anchor of the trust entry.",
+        ),
+        Field("serial", Text("a serial number in hex", '"4a:0f:19"'), "The serial number, hex."),
+        Field("not_before", Text("a moment", "2026-12-01T00:00:00Z"), "Left out: shortly before the request."),
+        Field("not_after", Text("a moment", "2026-12-01T00:00:00Z"), "Left out: half a day later."),
+        Field("expired", _FLAG, "Whether it ended an hour before the request."),
+        Field("revoked", _FLAG, "Whether a CRL of its CA lists it."),
+        Field("untrusted", _FLAG, "Whether its CA has the name of the right one, but is another."),
+        Field(
+            "usage",
+            OneOrMany(Text("client or server", "client", ("client", "server"))),
+            "The extended key usage. Left out: client.",
+        ),
+    ),
+    GenerateDocument,
+    {"ip": "`ip_san` is an address in the certificate", "ca": "write `issuer`, or `trust`"},
+)
+
 CALLER: Fields[CallerDocument] = Fields(
     "caller",
     "a caller",
@@ -35,16 +80,17 @@ CALLER: Fields[CallerDocument] = Fields(
             Text("the name of a PEM file", "certs/billing.pem"),
             "A PEM file beside the tests: the leaf, then the CA certificates that came with it. It is judged in full.",
         ),
+        Field("generate", GENERATE, "A certificate that is made for the test. It is judged in full."),
         Field(
             "trust",
             OneOrMany(_TRUST_NAME),
             "The trust entries that the caller counts as having passed. Left out: the entry of its SPIFFE trust domain,"
             " else the only entry of the policy.",
         ),
-        Field("uri", OneOrMany(Text("a URI", '"spiffe://acme.internal/ns/prod/sa/billing"')), "URI SANs."),
-        Field("dns", OneOrMany(Text("a DNS name", "gw1.partner.example")), "DNS SANs."),
-        Field("email", OneOrMany(Text("an email address", "ada@ops.acme.example")), "Email SANs."),
-        Field("ip_san", OneOrMany(Text("an address", "192.0.2.7")), "IP address SANs."),
+        _URI,
+        _DNS,
+        _EMAIL,
+        _IP_SAN,
         Field("subject", OneOrMany(Text("a name by RFC 4514", '"CN=gw1,O=Partner Inc"')), "The subject, RFC 4514."),
         Field("issuer", OneOrMany(Text("a name by RFC 4514", '"CN=Issuing CA 2"')), "The issuer, RFC 4514."),
         Field("serial", OneOrMany(Text("a serial number in hex", '"4a:0f:19"')), "The serial number, hex."),

@@ -6,6 +6,7 @@ Law kept here: tests decide as every enforcement point does, so a test that pass
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from policies.authoring.coverage import Coverage, route_coverage, rule_coverage
 from policies.authoring.suite import Case, Suite
 from policies.engine.decision import Decision
 from policies.engine.evaluate import evaluate
@@ -27,14 +28,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The results of some suites, in order, and the coverage of rules.
-
-    A rule is reached if it was among those that decided some case, or would have been with shadow rules enforced.
-    """
+    """The results of some suites, in order, and what they reached of the policy."""
 
     results: tuple[Result, ...]
-    rule_ids: tuple[str, ...]
-    reached: frozenset[str]
+    rules: Coverage
+    routes: Coverage
 
     @property
     def failures(self) -> tuple[Result, ...]:
@@ -42,29 +40,19 @@ class Report:
         return tuple(result for result in self.results if not result.passed)
 
     @property
-    def unreached(self) -> tuple[str, ...]:
-        """Rules that no case reached, sorted."""
-        return tuple(rule for rule in self.rule_ids if rule not in self.reached)
-
-    @property
-    def coverage(self) -> float:
-        """Percent of the rules that some case reached."""
-        return 100 * (len(self.rule_ids) - len(self.unreached)) / len(self.rule_ids)
-
-    @property
     def passed(self) -> bool:
         """Whether there was something to test, and all of it was as expected."""
         return bool(self.results) and not self.failures
+
+    def short_of(self, percent: int) -> tuple[tuple[str, Coverage], ...]:
+        """The coverages below `percent`, with what they are of."""
+        return tuple(
+            (what, found) for what, found in (("rules", self.rules), ("routes", self.routes)) if found.percent < percent
+        )
 
 
 def report_from_suites(policy: PolicySet, suites: Iterable[Suite]) -> Report:
     """Run every case of `suites` against `policy`."""
     results = tuple(Result(case, evaluate(policy, case.request)) for suite in suites for case in suite.cases)
-    reached = frozenset(rule for result in results for rule in _deciding(result.decision))
-    return Report(results, policy.rule_ids, reached)
-
-
-def _deciding(decision: Decision) -> Iterable[str]:
-    yield from decision.rules
-    if decision.shadow is not None:
-        yield from decision.shadow.rules
+    decided = [(result.case.request, result.decision) for result in results]
+    return Report(results, rule_coverage(policy, decided), route_coverage(policy, decided))

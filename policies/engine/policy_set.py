@@ -93,6 +93,17 @@ class PolicySet:
         self._callers = CallerCache()
         self._anonymous = self._identified(Caller(None, frozenset()), CallerState(-inf, inf, None, ()))
 
+    def with_trust(self, trust: TrustStore) -> "PolicySet":
+        """The same rules under other CAs: for tests and tools, never for serving."""
+        return PolicySet(
+            identities=self.identities,
+            routes=self.routes,
+            rules=self.rules,
+            trust=trust,
+            strict_sni=self.strict_sni,
+            generation=self.generation,
+        )
+
     @property
     def cached_callers(self) -> int:
         """How many callers are remembered."""

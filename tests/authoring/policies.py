@@ -68,9 +68,9 @@ class Memory:
 SURROUNDINGS = Memory({"mesh.pem": MESH.pem, "partners.pem": PARTNERS.pem})
 
 
-def policy_from_text(text: str = POLICY) -> PolicySet:
+def policy_from_text(text: str = POLICY, surroundings: Memory = SURROUNDINGS) -> PolicySet:
     """The compiled policy; a text with problems fails the test with all of them."""
-    loaded = load_policy({"policy.yaml": text.encode()}, SURROUNDINGS)
+    loaded = load_policy({"policy.yaml": text.encode()}, surroundings)
     if loaded.policy is None:
         raise AssertionError("\n".join(map(str, loaded.problems)))
     return loaded.policy

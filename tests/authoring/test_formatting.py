@@ -184,7 +184,7 @@ class Hand:
         return '"' + node.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_whatever_the_hand_nothing_that_is_said_or_remarked_is_lost(data: st.DataObject) -> None:
     tree = data.draw(TREES)

@@ -1,7 +1,7 @@
 """Shadow rules are turned on in the text: nothing else changes, and what cannot be changed so is refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.authoring.promotion import PromotionError, promotion_from_files
@@ -95,6 +95,7 @@ LAYOUTS = (
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(NAMES, st.sampled_from(LAYOUTS), st.sampled_from(["", "shadow", "enforce"]),
                        st.sampled_from(["", "'", '"'])), min_size=1, max_size=5, unique_by=lambda item: item[0]),

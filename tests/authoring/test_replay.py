@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.authoring.replay import Replay
@@ -335,6 +335,7 @@ _RECORD_FIELDS = ("@timestamp", "http.request.method", "url.path", "url.domain",
 _FIELDS = st.sampled_from([*sorted(REQUEST_FIELDS), "effect", "decision_id", *_RECORD_FIELDS])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(_FIELDS, _VALUES))
 def test_law_every_object_gets_an_answer_and_none_is_an_internal_error(fields: dict[str, Any]) -> None:
     found = answer(_REPLAY, {**READ, **fields})

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from peergate.stand_ins import StandIns
 from policies.authoring.suite import Case, suite_from_bytes
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import UNREPORTED
@@ -22,14 +23,16 @@ def policy() -> PolicySet:
 
 
 def cases(policy: PolicySet, text: str) -> tuple[Case, ...]:
-    suite, problems = suite_from_bytes("a.test.yaml", text.encode(), policy, FILES, NOW.timestamp())
+    maker = StandIns(policy.trust)
+    suite, problems = suite_from_bytes("a.test.yaml", text.encode(), policy, FILES, maker, NOW.timestamp())
     assert problems == ()
     assert suite is not None
     return suite.cases
 
 
 def problems(policy: PolicySet, text: str) -> tuple[Problem, ...]:
-    suite, found = suite_from_bytes("a.test.yaml", text.encode(), policy, FILES, NOW.timestamp())
+    maker = StandIns(policy.trust)
+    suite, found = suite_from_bytes("a.test.yaml", text.encode(), policy, FILES, maker, NOW.timestamp())
     assert suite is None
     return found
 

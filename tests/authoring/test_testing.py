@@ -2,6 +2,7 @@
 
 import pytest
 
+from peergate.stand_ins import StandIns
 from policies.authoring.suite import suite_from_bytes
 from policies.authoring.testing import Report, report_from_suites
 from policies.engine.policy_set import PolicySet
@@ -23,9 +24,10 @@ def policy() -> PolicySet:
 
 def report(policy: PolicySet, *tests: str) -> Report:
     text = HEAD + "".join(f"  - {test}\n" for test in tests)
-    suite, problems = suite_from_bytes("a.test.yaml", text.encode(), policy, SURROUNDINGS, NOW.timestamp())
+    maker = StandIns(policy.trust)
+    suite, problems = suite_from_bytes("a.test.yaml", text.encode(), policy, SURROUNDINGS, maker, NOW.timestamp())
     assert suite is not None, problems
-    return report_from_suites(policy, [suite])
+    return report_from_suites(policy.with_trust(maker.trust()), [suite])
 
 
 def test_a_request_that_is_decided_as_expected_passes(policy: PolicySet) -> None:
@@ -50,13 +52,13 @@ def test_another_reason_than_the_expected_one_fails(policy: PolicySet) -> None:
 
 def test_a_rule_that_decided_is_reached(policy: PolicySet) -> None:
     found = report(policy, "{as: billing, request: GET /v1/invoices, expect: allow}")
-    assert found.reached == {"billing-reads"}
-    assert found.unreached == ("billing-posts", "closing", "own-files", "pci-only")
+    assert found.rules.reached == {"billing-reads"}
+    assert found.rules.unreached == ("billing-posts", "closing", "own-files", "pci-only")
 
 
 def test_a_shadow_rule_that_would_decide_is_reached(policy: PolicySet) -> None:
     found = report(policy, "{as: billing, time: 2026-07-01T00:00:00Z, request: GET /v1/invoices, expect: allow}")
-    assert found.reached == {"billing-reads", "closing"}
+    assert found.rules.reached == {"billing-reads", "closing"}
 
 
 def test_nothing_to_test_is_no_pass(policy: PolicySet) -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from peergate.stand_ins import StandIns
 from pki.authority import Authority
 from policies.authoring.suite import suite_from_bytes
 from policies.authoring.suite_table import CALLER, REQUEST, SUITE, TEST
@@ -100,9 +101,10 @@ def test_a_block_shown_as_refused_is_refused_for_that_reason_alone(code: str, te
 def test_a_test_block_passes_against_the_first_block(text: str) -> None:
     policy = load_policy({"base.yaml": BASE.encode()}, FILES).policy
     assert policy is not None
-    suite, problems = suite_from_bytes("block.test.yaml", text.encode(), policy, FILES, NOW.timestamp())
+    maker = StandIns(policy.trust)
+    suite, problems = suite_from_bytes("block.test.yaml", text.encode(), policy, FILES, maker, NOW.timestamp())
     assert suite is not None, problems
-    assert report_from_suites(policy, [suite]).passed
+    assert report_from_suites(policy.with_trust(maker.trust()), [suite]).passed
 
 
 @pytest.mark.parametrize("fields", TABLES, ids=lambda fields: str(fields.title))

@@ -106,7 +106,12 @@ def test_json_has_every_result_and_the_coverage(peergate: Peergate, failing: Pat
     ended = peergate("policy", "test", str(failing), "--format", "json")
     answer = json.loads(ended.out)
     assert (ended.code, answer["ok"], answer["requests"], answer["failed"]) == (1, False, 2, 1)
-    assert answer["coverage"] == {"rules": 2, "unreached": ["admin-changes-orders"]}
+    assert answer["coverage"] == {
+        "rules": 2,
+        "unreached": ["admin-changes-orders"],
+        "routes": 2,
+        "unreached_routes": ["change-orders"],
+    }
     first, second = answer["results"]
     assert (first["passed"], first["explanation"]) == (False, "Allowed by rule callers-read-orders.")
     assert (second["passed"], second["reason"]) == (True, "no_matching_rule")
@@ -116,18 +121,35 @@ def test_junit_counts_failures_and_escapes_names(peergate: Peergate, failing: Pa
     out = peergate("policy", "test", str(failing), "--format", "junit").out
     assert out.startswith("<?xml version='1.0' encoding='UTF-8'?>\n<testsuites ")
     root = ET.fromstring(out)
-    assert (root.get("tests"), root.get("failures")) == ("2", "1")
-    first, second = root.iter("testcase")
+    assert (root.get("tests"), root.get("failures")) == ("4", "1")
+    first, second, rules, routes = root.iter("testcase")
     assert first.get("name", "").startswith("it is <closed>: spiffe://")
     (failure,) = first
     assert failure.get("message") == "expected deny, decided allow by callers-read-orders because allowed_by_rule"
     assert list(second) == []
+    assert [case.findtext("system-out") for case in (rules, routes)] == [
+        "1 of 2 rules reached by a test; not reached: admin-changes-orders",
+        "1 of 2 routes reached by a test; not reached: change-orders",
+    ]
+
+
+def test_junit_fails_the_coverage_that_fail_under_asks_for(peergate: Peergate, copy: Path) -> None:
+    assert peergate("policy", "test", str(copy), "--format", "junit", "--fail-under", "100").code == 0
+    tests = copy / "policy.test.yaml"
+    tests.write_text("version: 1\ntests: [{as: unauthenticated, request: GET https://a/, expect: deny}]\n")
+    ended = peergate("policy", "test", str(copy), "--format", "junit", "--fail-under", "1")
+    assert ended.code == 1
+    coverage = ET.fromstring(ended.out).findall("testsuite")[-1]
+    assert (coverage.get("name"), coverage.get("tests"), coverage.get("failures")) == ("coverage", "2", "2")
+    failures = [failure.get("message") for failure in coverage.iter("failure")]
+    assert failures == ["0 of 2 rules reached by a test, not 1 %", "0 of 2 routes reached by a test, not 1 %"]
 
 
 def test_github_annotates_the_failing_test(peergate: Peergate, failing: Path) -> None:
-    first, second = peergate("policy", "test", str(failing), "--format", "github").out.splitlines()
+    first, second, third = peergate("policy", "test", str(failing), "--format", "github").out.splitlines()
     assert first.startswith(f"::error file={failing}/policy.test.yaml,line=3,col=5,title=it is <closed>::")
     assert second == "::notice title=rules that no test reached::admin-changes-orders"
+    assert third == "::notice title=routes that no test reached::change-orders"
 
 
 def test_fail_under_asks_for_a_part_of_the_rules(peergate: Peergate, copy: Path) -> None:
@@ -136,7 +158,18 @@ def test_fail_under_asks_for_a_part_of_the_rules(peergate: Peergate, copy: Path)
     (copy / "policy.test.yaml").write_text(f"version: 1\ntests:\n  - {case}\n")
     assert peergate("policy", "test", str(copy), "--fail-under", "50").code == 0
     ended = peergate("policy", "test", str(copy), "--fail-under", "51")
-    assert (ended.code, ended.err) == (1, f"{copy}: tests reach 1 of 2 rules, --fail-under asks for 51 %\n")
+    said = [f"{copy}: tests reach 1 of 2 {what}, --fail-under asks for 51 %" for what in ("rules", "routes")]
+    assert (ended.code, ended.err.splitlines()) == (1, said)
+
+
+def test_routes_are_asked_for_as_rules_are(peergate: Peergate, copy: Path) -> None:
+    policy = copy / "policy.yaml"
+    policy.write_text(policy.read_text().replace("to: read-orders", "to: [read-orders, {paths: [/status]}]"))
+    ended = peergate("policy", "test", str(copy), "--fail-under", "100")
+    assert ended.code == 1
+    assert "2 of 2 rules reached by a test.\n" in ended.out
+    assert "2 of 3 routes reached by a test; not reached: that of rule callers-read-orders.\n" in ended.out
+    assert ended.err == f"{copy}: tests reach 2 of 3 routes, --fail-under asks for 100 %\n"
 
 
 def test_a_part_above_the_whole_is_a_wrong_command_line(peergate: Peergate) -> None:
@@ -149,3 +182,5 @@ def test_a_failure_names_the_rule_that_was_nearest(peergate: Peergate, copy: Pat
     (copy / "policy.test.yaml").write_text(f"version: 1\ntests:\n  - {case}\n")
     out = peergate("policy", "test", str(copy)).out
     assert "nearest   rule callers-read-orders would match if the method were `GET` or `HEAD`\n" in out
+    assert "     rules about this caller or this route that did not match:\n" in out
+    assert "       allow callers-read-orders   the method is not `GET` or `HEAD`\n" in out
