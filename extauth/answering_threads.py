@@ -4,12 +4,14 @@ grpcio hands each call over with `submit`, and asks the future for one thing, to
 futures of the standard library can be waited for, cancelled and asked for results, which costs a tenth of a call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
+from extauth.limits import MAX_THREADS_ASIDE
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("extauth")
@@ -56,10 +58,15 @@ class Call:
 
 
 class AnsweringThreads(Executor):
-    """A fixed number of threads, which end with the process, or by `shutdown` after what was submitted before."""
+    """So many threads at work, beside those that wait.
+
+    They end with the process, or by `shutdown` after what was submitted before.
+    """
 
     def __init__(self, threads: int) -> None:
         self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._lock = Lock()
+        self._waiting = 0
         self._threads = [Thread(target=self._answer, name=f"check-{number}", daemon=True) for number in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -71,6 +78,29 @@ class AnsweringThreads(Executor):
         call = Call(fn, args)
         self._calls.put(call)
         return call
+
+    @contextmanager
+    def aside(self) -> Iterator[bool]:
+        """A block in which the calling thread waits, and another answers in its place; False if too many do."""
+        if not self._step_aside():
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with self._lock:
+                self._waiting -= 1
+            # One of the threads ends, whichever comes to it.
+            self._calls.put(None)
+
+    def _step_aside(self) -> bool:
+        with self._lock:
+            if self._waiting >= MAX_THREADS_ASIDE:
+                return False
+            # Within the lock, and counted only then: a system that has no more threads leaves all as it was.
+            Thread(target=self._answer, name="check-aside", daemon=True).start()
+            self._waiting += 1
+            return True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the threads; with `wait`, when what was submitted is done. Nothing is cancelled."""

@@ -52,7 +52,7 @@ class GrpcServer:
         )
         self._server.add_generic_rpc_handlers(
             (
-                _unary(AUTHORIZATION, lambda message, _: check.answer(message)),
+                _unary(AUTHORIZATION, lambda message, _: check.answer(message, self._threads.aside)),
                 _unary(SERVICE, self._answer_health),
             )
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from extauth.http_request import HttpReader, Scope
 from extauth.stencil import Stencils
-from runtime.check import Checks, Verdict
+from runtime.check import Checks, Verdict, Waiting
 from runtime.denial import answer_from_denial
 
 HEADERS_TO_REMOVE = "x-envoy-auth-headers-to-remove"
@@ -23,7 +23,7 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 class HttpCheck:
-    """Answers every HTTP request with the verdict on it. Nothing in an answer waits, so a server need not either."""
+    """Answers every HTTP request with the verdict on it; only the first answer of an OCSP responder is waited for."""
 
     def __init__(self, checks: Checks, reader: HttpReader, clock: Callable[[], float] = time.time) -> None:
         self._checks = checks
@@ -35,17 +35,26 @@ class HttpCheck:
         """ASGI. A body is not read: Envoy sends none unless it is told to, and no rule speaks of it."""
         if scope["type"] != "http":
             raise RuntimeError(f"HTTP ext_authz answers requests, not {scope['type']}")
-        status, headers, body = answer_from_verdict(self._verdict(scope))
+        verdict = self._attempt(scope)
+        if isinstance(verdict, Waiting):
+            await verdict.answered()
+            verdict = verdict.verdict()
+        status, headers, body = answer_from_verdict(verdict)
         raw_headers = [(name.encode(), value.encode()) for name, value in headers]
         await send({"type": "http.response.start", "status": status, "headers": raw_headers})
         await send({"type": "http.response.body", "body": body})
 
-    def answer(self, scope: Scope) -> bytes:
-        """The same answer at once, as HTTP/1.1 has it on the wire."""
-        return self._answers.answer(self._verdict(scope))
+    def answer(self, scope: Scope) -> bytes | Waiting:
+        """The same answer at once, as HTTP/1.1 has it on the wire, unless it is worth waiting; `written` writes it."""
+        verdict = self._attempt(scope)
+        return verdict if isinstance(verdict, Waiting) else self._answers.answer(verdict)
 
-    def _verdict(self, scope: Scope) -> Verdict:
-        return self._checks.verdict(lambda policy: self._reader.received_from_scope(scope, policy, self._clock()))
+    def written(self, waiting: Waiting) -> bytes:
+        """The answer to what has waited."""
+        return self._answers.answer(waiting.verdict())
+
+    def _attempt(self, scope: Scope) -> Verdict | Waiting:
+        return self._checks.attempt(lambda policy: self._reader.received_from_scope(scope, policy, self._clock()))
 
 
 def answer_from_verdict(verdict: Verdict) -> tuple[int, tuple[tuple[str, str], ...], bytes]:

@@ -1,28 +1,43 @@
 """HTTP/1.1 for questions: uvicorn's protocol, answering at once.
 
-An answer waits for nothing, so no task is made for it, and answers come in the order of the questions. The application
-is shown the request target as it was received. What does not end is cut: a head by size and time, a silent connection
+An answer waits for nothing, so no task is made for it, and answers come in the order of the questions. The exception is
+the first answer of an OCSP responder: until it is there, nothing more is read from the connection. The application is
+shown the request target as it was received. What does not end is cut: a head by size and time, a silent connection
 by time; uvicorn has no bounds for heads.
 """
 
 import asyncio
-from typing import Any, Protocol
+from collections import deque
+from typing import Any, NamedTuple, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from extauth import limits
 from extauth.http_request import RAW_TARGET, Scope
+from runtime.check import Waiting
 
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _HEAD_END = b"\r\n\r\n"
 
 
 class AnswersAtOnce(Protocol):
-    """An application that need not be awaited."""
+    """An application that need not be awaited, or not often."""
 
-    def answer(self, scope: Scope) -> bytes:
-        """The whole answer to a request, as it goes over the wire."""
+    def answer(self, scope: Scope) -> bytes | Waiting:
+        """The whole answer to a request, as it goes over the wire, or what it waits for."""
         ...
+
+    def written(self, waiting: Waiting) -> bytes:
+        """The whole answer after it has waited."""
+        ...
+
+
+class _Question(NamedTuple):
+    """One request. `bare`: without body; `last`: the connection ends after the answer."""
+
+    scope: Scope
+    bare: bool
+    last: bool
 
 
 class CheckProtocol(HttpToolsProtocol):
@@ -34,6 +49,8 @@ class CheckProtocol(HttpToolsProtocol):
         """Begin, and look after the connection's deadlines."""
         super().connection_made(transport)
         self._unfinished = 0
+        self._held: deque[_Question] = deque()
+        self._waiting: asyncio.Task[None] | None = None
         self._since = self.loop.time()
         self._watch = self.loop.call_later(limits.HTTP_WATCH_SECONDS, self._look)
 
@@ -73,10 +90,39 @@ class CheckProtocol(HttpToolsProtocol):
             return
         method = parser.get_method().decode("ascii")
         scope = {"type": "http", "client": self.client, "method": method, "headers": self.headers, RAW_TARGET: self.url}
+        question = _Question(scope, method == "HEAD", parser.should_upgrade() or not parser.should_keep_alive())
+        if self._waiting is not None:
+            self._held.append(question)
+            return
         answer = self.app.answer(scope)
-        transport.write(answer[: answer.index(_HEAD_END) + len(_HEAD_END)] if method == "HEAD" else answer)
-        if parser.should_upgrade() or not parser.should_keep_alive():
-            transport.close()
+        if isinstance(answer, bytes):
+            self._write(answer, question)
+        else:
+            transport.pause_reading()
+            self._waiting = self.loop.create_task(self._answer_later(answer, question))
+
+    async def _answer_later(self, waiting: Waiting, question: _Question) -> None:
+        """Answer what waits, and then what came with it, in order."""
+        await waiting.answered()
+        self._write(self.app.written(waiting), question)
+        while self._held and not self.transport.is_closing():
+            question = self._held.popleft()
+            answer = self.app.answer(question.scope)
+            if not isinstance(answer, bytes):
+                await answer.answered()
+                answer = self.app.written(answer)
+            self._write(answer, question)
+        self._waiting = None
+        self._since = self.loop.time()
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _write(self, answer: bytes, question: _Question) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(answer[: answer.index(_HEAD_END) + len(_HEAD_END)] if question.bare else answer)
+        if question.last:
+            self.transport.close()
 
     def on_body(self, body: bytes) -> None:
         """Body bytes are no head, and nobody's business."""

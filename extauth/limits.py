@@ -16,6 +16,10 @@ MAX_CONCURRENT_CALLS = 2048
 #: for a thread; more only change hands more often.
 ANSWERING_THREADS = 8
 
+#: Threads that wait for the first OCSP answer about a certificate, while others answer in their place; beyond it a call
+#: does not wait.
+MAX_THREADS_ASIDE = 64
+
 #: Milliseconds of silence after which a connection is asked whether it is still there, and for an answer.
 KEEPALIVE_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000

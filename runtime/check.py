@@ -3,12 +3,14 @@
 Law 2: what cannot be read, and what fails while it is read, is denied. Law 5: the policy is read once and judges all.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
+from policies.peer.ocsp_answers import FirstAnswer
 from policies.peer.presented import NO_CERTIFICATE, Presented, PresentedCertificate
 from policies.peer.reader import PresentedReader
 from policies.reason import Reason
@@ -16,6 +18,7 @@ from runtime.complaint import Complaint
 from runtime.errors import QuestionError
 from runtime.identity_headers import NO_CHANGES, HeaderChanges, disguised_headers, header_changes
 from runtime.judge import Judge, Judgement
+from runtime.limits import FIRST_ANSWER_SECONDS
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("check")
@@ -67,6 +70,25 @@ class Verdict(NamedTuple):
         )
 
 
+#: Reads one question for the policy that will judge it.
+Read = Callable[[PolicySet | None], Received]
+
+
+class Waiting(NamedTuple):
+    """A question that is not decided yet. `verdict` decides it, by what is known then; call it once.
+
+    `first`: the answers to wait for, at most `FIRST_ANSWER_SECONDS`.
+    """
+
+    first: tuple[FirstAnswer, ...]
+    verdict: Callable[[], Verdict]
+
+    async def answered(self) -> None:
+        """Wait on the running loop."""
+        futures = [asyncio.wrap_future(first) for first in self.first]
+        await asyncio.wait(futures, timeout=FIRST_ANSWER_SECONDS)
+
+
 class Checks:
     """Answers the questions of an enforcement point. Used by many threads."""
 
@@ -75,18 +97,44 @@ class Checks:
         self._reader = reader
         self._complaint = Complaint()
 
-    def verdict(self, read: Callable[[PolicySet | None], Received]) -> Verdict:
+    def verdict(self, read: Read) -> Verdict:
         """Judge what `read` reads for the policy in force. `read` may raise whatever it likes."""
+        return self._final(read, perf_counter())
+
+    def attempt(self, read: Read) -> Verdict | Waiting:
+        """As `verdict`, unless a first answer about the caller's certificate is under way; then nothing is decided."""
         started = perf_counter()
         policy = self._judge.policy
+        received = self._received(read, policy, started)
+        if isinstance(received, Verdict):
+            return received
+        if first := self._first_answers(policy, received.request):
+            return Waiting(first, lambda: self._final(read, started))
+        return self._decided(received, read, policy, started)
+
+    def _final(self, read: Read, started: float) -> Verdict:
+        policy = self._judge.policy
+        received = self._received(read, policy, started)
+        return received if isinstance(received, Verdict) else self._decided(received, read, policy, started)
+
+    def _first_answers(self, policy: PolicySet | None, request: Request) -> tuple[FirstAnswer, ...]:
         try:
-            received = read(policy)
+            return () if policy is None else policy.awaited(request.peer, request.time)
+        except Exception:  # noqa: BLE001 - what fails here fails again where it is judged, and is told there
+            return ()
+
+    def _received(self, read: Read, policy: PolicySet | None, started: float) -> Received | Verdict:
+        """What is to be judged, or the refusal of what could not be read."""
+        try:
+            return read(policy)
         except QuestionError as error:
             return self._refused(policy, str(error), Reason.REQUEST_MALFORMED, started)
         except Exception as error:
             if times := self._complaint.due():
                 _LOGGER.exception("reading a question failed", extra={"facts": {"times": times}})
             return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
+
+    def _decided(self, received: Received, read: Read, policy: PolicySet | None, started: float) -> Verdict:
         request = received.request
         judgement = self._judge.decide(
             policy,

@@ -1,4 +1,4 @@
-"""One GET of one URL that a policy names, within bounds of time, size and address.
+"""One request to one URL that a policy names or lets through, within bounds of time, size and address.
 
 Laws: a connection goes to the very address that was checked, so a name that changes its address changes nothing. No
 redirect is followed, no proxy of the environment is used, and nothing is kept of an answer that is not whole.
@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Event, Timer
 
-from policies.peer.crl_source import CrlUrl
+from policies.peer.fetch_url import FetchUrl
 from runtime.errors import DownloadError
 from runtime.limits import FETCH_SECONDS, MAX_FETCHED_CRL_BYTES, MAX_TRIED_ADDRESSES
 
@@ -31,14 +31,32 @@ class Downloaded:
 
 
 def download(
-    url: CrlUrl, known: Downloaded | None = None, *, allow_private: bool = False, seconds: float = FETCH_SECONDS
+    url: FetchUrl, known: Downloaded | None = None, *, allow_private: bool = False, seconds: float = FETCH_SECONDS
 ) -> Downloaded | None:
     """Fetch `url`; None if the server says that `known` is still what it has. Raises DownloadError only."""
     try:
         with _connected(url, allow_private, seconds) as connection:
             connection.request("GET", url.target, headers=_headers(url, known))
             with connection.getresponse() as response:
-                return _received(response, known)
+                if response.status == 304 and known is not None:
+                    return None
+                return _received(response, MAX_FETCHED_CRL_BYTES)
+    except DownloadError:
+        raise
+    except (OSError, HTTPException, ValueError) as error:
+        raise DownloadError(str(error) or type(error).__name__) from error
+
+
+def exchange(url: FetchUrl, *, body: bytes | None, limit: int, allow_private: bool, seconds: float) -> bytes:
+    """Ask an OCSP responder (RFC 6960 appendix A): POST `body`, or GET. At most `limit` bytes. Raises DownloadError."""
+    headers = {"User-Agent": "peergate", "Connection": "close", "Accept": "application/ocsp-response"}
+    if body is not None:
+        headers["Content-Type"] = "application/ocsp-request"
+    try:
+        with _connected(url, allow_private, seconds) as connection:
+            connection.request("GET" if body is None else "POST", url.target, body, headers)
+            with connection.getresponse() as response:
+                return _received(response, limit).content
     except DownloadError:
         raise
     except (OSError, HTTPException, ValueError) as error:
@@ -58,7 +76,7 @@ def may_connect(address: str, *, allow_private: bool) -> bool:
 
 
 @contextmanager
-def _connected(url: CrlUrl, allow_private: bool, seconds: float) -> Iterator[HTTPConnection]:
+def _connected(url: FetchUrl, allow_private: bool, seconds: float) -> Iterator[HTTPConnection]:
     """A connection that is cut after `seconds`, however slowly the server sends."""
     connection = HTTPConnection(url.host, url.port)
     plain = _open(_addresses(url, allow_private), url.port, seconds)
@@ -90,7 +108,7 @@ def _connected(url: CrlUrl, allow_private: bool, seconds: float) -> Iterator[HTT
         watched.close()
 
 
-def _addresses(url: CrlUrl, allow_private: bool) -> tuple[str, ...]:
+def _addresses(url: FetchUrl, allow_private: bool) -> tuple[str, ...]:
     found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     addresses = dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found)
     allowed = tuple(address for address in addresses if may_connect(address, allow_private=allow_private))
@@ -111,7 +129,7 @@ def _open(addresses: Iterable[str], port: int, seconds: float) -> socket.socket:
     raise refused
 
 
-def _headers(url: CrlUrl, known: Downloaded | None) -> dict[str, str]:
+def _headers(url: FetchUrl, known: Downloaded | None) -> dict[str, str]:
     headers = {"User-Agent": "peergate", "Connection": "close"}
     if known is not None and known.etag is not None:
         headers["If-None-Match"] = known.etag
@@ -120,16 +138,14 @@ def _headers(url: CrlUrl, known: Downloaded | None) -> dict[str, str]:
     return headers
 
 
-def _received(response: HTTPResponse, known: Downloaded | None) -> Downloaded | None:
-    if response.status == 304 and known is not None:
-        return None
+def _received(response: HTTPResponse, limit: int) -> Downloaded:
     if response.status != 200:
         redirect = ", and redirects are not followed" if 300 <= response.status < 400 else ""
         raise DownloadError(f"the server answered {response.status}{redirect}")
     length = response.length
-    content = response.read(MAX_FETCHED_CRL_BYTES + 1)
-    if len(content) > MAX_FETCHED_CRL_BYTES:
-        raise DownloadError(f"the answer has more than {MAX_FETCHED_CRL_BYTES} bytes")
+    content = response.read(limit + 1)
+    if len(content) > limit:
+        raise DownloadError(f"the answer has more than {limit} bytes")
     if length is not None and len(content) < length:
         raise DownloadError("the answer ended early")
     return Downloaded(content, response.headers.get("ETag"), response.headers.get("Last-Modified"))

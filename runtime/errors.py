@@ -3,7 +3,7 @@
 ServiceError
 ├── ConfigurationError   flags, variables, the configuration file or the place they name are refused: exit 78
 │   └── ListenError      the address that a listener was told to use cannot be had
-└── DownloadError        a CRL could not be fetched; the last good one is kept
+└── DownloadError        a CRL or an OCSP answer could not be fetched; the last good one is kept
 
 QuestionError
 ├── MalformedQuestionError   not a readable description of one HTTP request: it is denied as `request_malformed`

@@ -122,5 +122,25 @@ WORKLOAD_KEEPALIVE_TIMEOUT_MS = 20_000
 MAX_SHOWN_TRUST_DOMAINS = 8
 #: Seconds for which the start of a process waits for its first CRLs and bundles, each.
 FIRST_FETCH_SECONDS = 5.0
+#: Certificates that a process asks OCSP responders about; what was not seen for longest is forgotten first.
+MAX_OCSP_ASKED = 8192
+#: Responders, by scheme, host and port, and requests to one at a time.
+MAX_OCSP_RESPONDERS = 64
+OCSP_THREADS = 4
+#: Seconds that a responder may take for an answer.
+OCSP_SECONDS = 5.0
+#: Seconds for which a request waits for the first answer about its certificate under `revocation: require`. Envoy has
+#: to wait longer for it: the timeout of ext_authz.
+FIRST_ANSWER_SECONDS = 1.0
+#: Seconds between two answers about one certificate: half of what is left until nextUpdate, from the first number up to
+#: `MAX_REFRESH_SECONDS`.
+MIN_OCSP_REFRESH_SECONDS = 1.0
+#: Seconds before a responder that could not be reached is asked again, and before it is asked again about a certificate
+#: it said nothing useful of: doubled each time, up to the second and third number.
+OCSP_RETRY_SECONDS = 0.5
+MAX_OCSP_OUTAGE_SECONDS = 10.0
+MAX_OCSP_RETRY_SECONDS = 60.0
+#: Seconds after its last request for which the answer about a certificate is kept fresh.
+OCSP_IDLE_SECONDS = 600.0
 #: Seconds before a fetch that failed is tried again: doubled each time, up to the longest refresh.
 RETRY_SECONDS = 1.0

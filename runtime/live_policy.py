@@ -13,6 +13,7 @@ from policies.engine.policy_set import PolicySet
 from policies.language.codes import Code
 from policies.language.load import Loaded, load_policy
 from policies.language.problem import Position, Problem
+from policies.peer.ocsp import OcspQuestion
 from runtime.folder_watch import FolderWatch
 from runtime.limits import (
     FIRST_FETCH_SECONDS,
@@ -38,7 +39,7 @@ def loaded_from_reading(reading: PolicyReading, previous: PolicySet | None = Non
     """The policy that was read, or every problem of files, language and references together."""
     if not reading.files:
         return Loaded(None, reading.problems)
-    loaded = load_policy(reading.files, reading, previous)
+    loaded = load_policy(reading.files, reading, previous, reading.answers)
     if not reading.problems:
         return loaded
     return Loaded(None, tuple(sorted({*reading.problems, *loaded.problems})))
@@ -74,6 +75,12 @@ class LivePolicy:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every reading, in the thread that loads; it reads `current` and `status` itself."""
         self._listeners.append(listener)
+
+    def forget(self, question: OcspQuestion) -> None:
+        """The answer of an OCSP responder has changed; from now on callers are judged by what is known now."""
+        policy = self.current
+        if policy is not None:
+            policy.forget(question)
 
     def start(self) -> None:
         """Load for the first time, then watch in a thread. A policy with problems is no error (law 4)."""

@@ -62,6 +62,17 @@ class BundleResult(StrEnum):
     FAILED = "failed"
 
 
+class OcspResult(StrEnum):
+    """What became of one request to an OCSP responder: what it said, or why that does not count."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    REFUSED = "refused"
+    OLDER = "older"
+
+
 class Metrics:
     """The counters of one process, in a registry of its own."""
 
@@ -125,6 +136,13 @@ class Metrics:
         self.bundle_updates: Mapping[BundleResult, Counter] = {
             item: updates.labels(item.value) for item in BundleResult
         }
+        asked = Counter(
+            "peergate_ocsp_requests",
+            "Requests to OCSP responders, by what became of them.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.ocsp_requests: Mapping[OcspResult, Counter] = {item: asked.labels(item.value) for item in OcspResult}
 
     def _policy_loads(self, role: PolicyRole) -> PolicyLoads:
         loads = Counter(

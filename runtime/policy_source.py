@@ -20,6 +20,7 @@ from policies.language.problem import Position, Problem
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.limits import MAX_CRL_BYTES
+from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 from runtime.fetched_crls import NOTHING_FETCHED, FetchedCrls
 from runtime.files import list_plain_files, read_regular_file
 from runtime.limits import MAX_FOLDER_FILES, MAX_POLICY_FILE_BYTES, MAX_POLICY_FILES, MAX_WATCHED_FOLDERS
@@ -43,10 +44,11 @@ class PolicySource:
     path: str
     crls: FetchedCrls = NOTHING_FETCHED
     bundles: ToldBundles = NOTHING_TOLD
+    answers: OcspAnswers = NO_ANSWERS
 
     def reading(self) -> "PolicyReading":
         """Read the policy files now."""
-        return PolicyReading(self.path, self.crls, self.bundles)
+        return PolicyReading(self.path, self.crls, self.bundles, self.answers)
 
     def test_files(self) -> Mapping[str, bytes]:
         """The policy tests: `*.test.yaml` of the folder, or the one beside the file. Raises OSError."""
@@ -74,12 +76,20 @@ class PolicyReading:
 
     - `files`: policy file, named as problems name it -> content.
     - `problems`: what is wrong with the files as files.
+    - `answers`: those of OCSP responders, which belong to no reading.
 
     INVARIANT: within one reading a path has one content, however often it is named (law 5).
     """
 
-    def __init__(self, path: str, crls: FetchedCrls = NOTHING_FETCHED, bundles: ToldBundles = NOTHING_TOLD) -> None:
+    def __init__(
+        self,
+        path: str,
+        crls: FetchedCrls = NOTHING_FETCHED,
+        bundles: ToldBundles = NOTHING_TOLD,
+        answers: OcspAnswers = NO_ANSWERS,
+    ) -> None:
         self.path = path
+        self.answers = answers
         self._crls = crls
         self._bundles = bundles
         self._fetched: dict[CrlSource | BundleSource, bytes | None] = {}

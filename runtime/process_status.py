@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runtime.expiry import NOTHING_ENDS, Expiring, ExpiryReport
 from runtime.limits import MAX_SHOWN_PROBLEMS
+from runtime.ocsp_status import NOTHING_ASKED, OcspReport
 from runtime.policy_status import PolicyState, PolicyStatus
 from runtime.shadow_policy import ShadowStatus
 
@@ -44,6 +45,7 @@ class ProcessStatus:
     fetch_notices: tuple[str, ...] = ()
     bundles_silent_seconds: float = 0.0
     shadow: ShadowStatus | None = None
+    ocsp: OcspReport = NOTHING_ASKED
 
     @property
     def is_ready(self) -> bool:
@@ -113,7 +115,7 @@ class ServiceStatus:
         }
 
     def _notices(self, process: ProcessStatus) -> list[str]:
-        notices = [*process.front.notices, *process.fetch_notices]
+        notices = [*process.front.notices, *process.fetch_notices, *process.ocsp.notices]
         if self.observe:
             notices.insert(0, "--observe: every request is permitted, whatever is decided")
         if process.policy.unsettled:

@@ -23,6 +23,7 @@ from runtime.judge import Judge
 from runtime.limits import END_GRACE_SECONDS, LOG_CLOSE_SECONDS, YOUNG_OBJECTS
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
+from runtime.ocsp_client import OcspClient
 from runtime.policy_source import PolicySource
 from runtime.process_status import FrontReport, ProcessStatus
 from runtime.service_log import service_logger
@@ -88,10 +89,13 @@ class ServingProcess:
         self.metrics = Metrics()
         self._crls = CrlFetches(self.metrics)
         self._bundles = WorkloadBundles(self.metrics)
-        self.live = LivePolicy(PolicySource(configuration.policy, self._crls, self._bundles), self.metrics)
+        self._ocsp = OcspClient(self.metrics)
+        source = PolicySource(configuration.policy, self._crls, self._bundles, self._ocsp)
+        self.live = LivePolicy(source, self.metrics)
+        self._ocsp.on_change(self.live.forget)
         self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)
         following = configuration.shadow_policy
-        self._shadow = None if following is None else ShadowPolicy(following, self.metrics)
+        self._shadow = None if following is None else ShadowPolicy(following, self.metrics, self._ocsp)
         self._front = factory(self._serving(share_port=share_port))
         self._calendar = ExpiryCalendar()
         self.live.on_change(self._note_ends)
@@ -127,13 +131,15 @@ class ServingProcess:
             fetch_notices=(*self._crls.notices(), *self._bundles.notices()),
             bundles_silent_seconds=self._bundles.silent_seconds(),
             shadow=None if self._shadow is None else self._shadow.status(),
+            ocsp=self._ocsp.report(),
         )
 
     def reload(self) -> None:
-        """SIGHUP: read the policy again, fetch CRLs and bundles, and open the decision log anew."""
+        """SIGHUP: read the policy again, fetch CRLs and bundles, ask OCSP responders, open the decision log anew."""
         _LOGGER.info("reload asked for")
         self._crls.refresh()
         self._bundles.refresh()
+        self._ocsp.refresh()
         self.live.reload()
         if self._shadow is not None:
             self._shadow.reload()
@@ -158,6 +164,7 @@ class ServingProcess:
             self._bundles.stop()
             if self._shadow is not None:
                 self._shadow.stop()
+            self._ocsp.stop()
             if self._log is not None:
                 self._log.close()
         _LOGGER.info("stopped")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from runtime.crl_fetch import CrlFetches
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
+from runtime.ocsp_client import OcspClient
 from runtime.policy_role import COMPARED
 from runtime.policy_source import PolicySource
 from runtime.policy_status import PolicyState, PolicyStatus
@@ -46,10 +47,13 @@ class ShadowStatus:
 class ShadowPolicy:
     """Loads and watches it. `live` holds what is compared."""
 
-    def __init__(self, path: str, metrics: Metrics) -> None:
+    def __init__(self, path: str, metrics: Metrics, ocsp: OcspClient) -> None:
+        """`ocsp`: that of the process; what a responder says of a certificate is the same for every policy."""
         self._crls = CrlFetches(metrics)
         self._bundles = WorkloadBundles(metrics)
-        self.live = LivePolicy(PolicySource(path, self._crls, self._bundles), metrics, role=COMPARED)
+        source = PolicySource(path, self._crls, self._bundles, ocsp)
+        self.live = LivePolicy(source, metrics, role=COMPARED)
+        ocsp.on_change(self.live.forget)
 
     def start(self) -> None:
         """Load it in a thread: nobody waits for it."""

@@ -30,6 +30,7 @@ class StatusCollector(Collector):
         yield from _fetched(status)
         yield from _certificate_cache(status)
         yield from _expiry(status)
+        yield from _ocsp(status)
 
 
 def _service(status: ServiceStatus) -> Iterable[Metric]:
@@ -108,3 +109,15 @@ def _expiry(status: ServiceStatus) -> Iterable[Metric]:
     if end_served is not None:
         served.add_metric([], end_served)
     yield served
+
+
+def _ocsp(status: ServiceStatus) -> Iterable[Metric]:
+    certificates = GaugeMetricFamily(
+        "peergate_ocsp_certificates",
+        "Certificates that OCSP responders are asked about, by whether there is a current answer.",
+        labels=["answer"],
+    )
+    stale = sum(process.ocsp.stale for process in status.known)
+    certificates.add_metric(["current"], sum(process.ocsp.asked for process in status.known) - stale)
+    certificates.add_metric(["none"], stale)
+    yield certificates

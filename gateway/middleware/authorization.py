@@ -30,7 +30,7 @@ class AuthorizationMiddleware:
             return
         if scope["type"] not in {"http", "websocket"}:
             raise RuntimeError(f"a scope of type {scope['type']!r} cannot be authorized")
-        verdict = self._authorizer.verdict(scope)
+        verdict = await self._authorizer.verdict(scope)
         if not verdict.judgement.permitted:
             await send_denial(scope, send, verdict.judgement)
             return

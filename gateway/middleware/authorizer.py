@@ -10,12 +10,13 @@ from gateway.middleware.request import received_from_scope
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
-from runtime.check import Checks, Verdict
+from runtime.check import Checks, Verdict, Waiting
 from runtime.crl_fetch import CrlFetches
 from runtime.decision_log import decision_log_from_text
 from runtime.judge import Judge
 from runtime.live_policy import LivePolicy
 from runtime.metrics import Metrics
+from runtime.ocsp_client import OcspClient
 from runtime.policy_source import PolicySource
 from runtime.workload_bundles import WorkloadBundles
 
@@ -41,12 +42,14 @@ class Authorizer:
         metrics = Metrics()
         crls = CrlFetches(metrics)
         bundles = WorkloadBundles(metrics)
-        live = LivePolicy(PolicySource(path, crls, bundles), metrics)
+        ocsp = OcspClient(metrics)
+        live = LivePolicy(PolicySource(path, crls, bundles, ocsp), metrics)
+        ocsp.on_change(live.forget)
         log = decision_log_from_text(decision_log, metrics)
         live.start()
         made = cls(Judge(live, metrics, log, Enforcement.GATEWAY, observe=observe))
-        fetching = (live.stop, crls.stop, bundles.stop)
-        made._ending = fetching if log is None else (*fetching, log.close)
+        ending = (live.stop, crls.stop, bundles.stop, ocsp.stop)
+        made._ending = ending if log is None else (*ending, log.close)
         return made
 
     @property
@@ -59,10 +62,17 @@ class Authorizer:
         for end in self._ending:
             end()
 
-    def verdict(self, scope: Scope) -> Verdict:
-        """The verdict on an `http` or `websocket` scope. Never raises."""
+    async def verdict(self, scope: Scope) -> Verdict:
+        """The verdict on an `http` or `websocket` scope. Raises nothing but CancelledError.
+
+        It waits for the first answer of an OCSP responder about the caller, if that is under way; not for long.
+        """
         judged = scope.get(PEERGATE)
         presented = judged.presented if isinstance(judged, Judged) else None
-        return self._checks.verdict(
+        verdict = self._checks.attempt(
             lambda policy: received_from_scope(scope, policy, self._reader, self.clock(), presented)
         )
+        if isinstance(verdict, Waiting):
+            await verdict.answered()
+            verdict = verdict.verdict()
+        return verdict

@@ -20,6 +20,7 @@ from policies.peer.trust import TrustEntry, TrustStore
 from policies.reason import Reason
 
 REVOCATION = "revocation"
+_OCSP_FIX = "ask the responder: openssl ocsp -issuer CA.pem -cert FILE -url URL; a service does, a command asks nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +72,16 @@ def revocation_check(
     of_leaf = [item for item in consulted if item.certificate is path.certificates[0]]
     issuer = called(path.certificates[1])
     if not of_leaf:
-        finding = f"there is no CRL of {issuer}, and `if-available` asks for none{_unfetched(entry)}"
+        finding = f"there is no CRL of {issuer}, and `if-available` asks for none{_unasked(entry)}"
         return passed(REVOCATION, finding)
     stale = "" if any(item.current(time) for item in of_leaf) else "; none is current, which `if-available` takes"
-    return passed(REVOCATION, f"no CRL of {issuer} lists it{stale}")
+    return passed(REVOCATION, f"no CRL of {issuer} lists it{stale}{_unasked(entry)}")
 
 
-def _unfetched(entry: TrustEntry) -> str:
+def _unasked(entry: TrustEntry) -> str:
     """That a service may know more than a command, which fetches nothing."""
-    return f"; {', '.join(map(quoted, entry.unfetched))} was not asked, which a service does" if entry.unfetched else ""
+    sources = [*map(quoted, entry.unfetched), *([] if entry.ocsp is None else [f"OCSP ({entry.ocsp.text})"])]
+    return f"; {', '.join(sources)} was not asked, which a service does" if sources else ""
 
 
 def _edition(crl: Crl) -> tuple[object, ...]:
@@ -105,8 +107,11 @@ def _required(entry: TrustEntry, paths: Iterable[Path], path: Path, time: float)
     own = RevocationLists((crl_key(crl, entry.authorities), crl) for crl in entry.crls)
     issuer = called(path.certificates[1])
     crls = [crl for issuer in dict.fromkeys(path.certificates[1] for path in paths) for crl in own.of(issuer)]
+    if not crls and entry.ocsp is not None:
+        finding = f"`require`, and nothing is known of it{_unasked(entry)}"
+        return failed(REVOCATION, Reason.REVOCATION_UNKNOWN, finding, _OCSP_FIX)
     if not crls:
-        finding = f"`require`, and {entry.name} has no CRL of {issuer}, which issued the certificate{_unfetched(entry)}"
+        finding = f"`require`, and {entry.name} has no CRL of {issuer}, which issued the certificate{_unasked(entry)}"
         # The CRL of a CA that is not configured would not load.
         known = path.certificates[1] in entry.authorities
         fix = f"add the CRL of {issuer} to `crls` of {entry.name}" + (

@@ -8,6 +8,7 @@ from policies.engine.decision import Decision
 from policies.engine.limits import MAX_CACHED_CALLERS, MAX_VERDICTS_OF_CALLER
 from policies.engine.truth import UNSATISFIED, Solutions
 from policies.peer.certificate import IdentityFacts
+from policies.peer.ocsp import OcspQuestion
 from policies.reason import Reason
 
 
@@ -18,7 +19,7 @@ class CallerState:
     `reason` is set if the certificate is refused. The masks have one bit for every rule: `allow` may allow this caller,
     `deny` may deny it, `unsure` are the deny rules that do so only because a fact is unknown, `missed` the allow rules
     that do not for the same reason; `spoken_of` is `allow` with `deny`. `verdicts`: what was decided before, by the
-    mask of the rules that speak of both the caller and the route.
+    mask of the rules that speak of both the caller and the route. `asked`: as of `Standing`.
     """
 
     valid_from: float
@@ -35,6 +36,7 @@ class CallerState:
     spoken_of: int = 0
     solutions: dict[int, Solutions] = field(default_factory=dict)
     verdicts: dict[int, Decision] = field(default_factory=dict, compare=False, repr=False)
+    asked: tuple[OcspQuestion, ...] = ()
 
     def solutions_of(self, identities: tuple[int, ...]) -> Solutions:
         """Every way in which the caller is one of these identities."""
@@ -49,13 +51,19 @@ class CallerState:
 
 
 class CallerCache:
-    """A bounded map from the key of what was presented to its state; the oldest entries leave first."""
+    """A bounded map from the key of what was presented to its state; the oldest entries leave first.
 
-    __slots__ = ("_lock", "_states")
+    `turn` changes with every `forget`. INVARIANT: no state that was judged before an answer of a responder changed is
+    found after `forget` was told of it.
+    """
+
+    __slots__ = ("_asking", "_lock", "_states", "turn")
 
     def __init__(self) -> None:
         self._states: dict[bytes, CallerState] = {}
+        self._asking: dict[OcspQuestion, set[bytes]] = {}
         self._lock = Lock()
+        self.turn = 0
 
     def find(self, key: bytes, time: float) -> CallerState | None:
         """The state remembered for `key`, if it still holds at `time`."""
@@ -64,13 +72,33 @@ class CallerCache:
             return state
         return None
 
-    def remember(self, key: bytes, state: CallerState) -> None:
-        """Keep `state`; drops an eighth of the entries when full."""
+    def remember(self, key: bytes, state: CallerState, turn: int) -> None:
+        """Keep `state`, which was judged since `turn`; drops an eighth of the entries when full."""
         with self._lock:
+            if state.asked and turn != self.turn:
+                return
             if len(self._states) >= MAX_CACHED_CALLERS:
                 for old in list(islice(self._states, MAX_CACHED_CALLERS // 8)):
-                    del self._states[old]
+                    self._drop(old)
+            self._drop(key)
             self._states[key] = state
+            for question in state.asked:
+                self._asking.setdefault(question, set()).add(key)
+
+    def forget(self, question: OcspQuestion) -> None:
+        """The answer to `question` has changed: what depends on it is judged anew."""
+        with self._lock:
+            self.turn += 1
+            for key in tuple(self._asking.get(question, ())):
+                self._drop(key)
+
+    def _drop(self, key: bytes) -> None:
+        state = self._states.pop(key, None)
+        for question in () if state is None else state.asked:
+            asking = self._asking[question]
+            asking.discard(key)
+            if not asking:
+                del self._asking[question]
 
     def __len__(self) -> int:
         return len(self._states)

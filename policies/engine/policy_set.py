@@ -14,7 +14,10 @@ from policies.engine.rule import Identity, Rule
 from policies.engine.selector import Caller
 from policies.engine.truth import TRUE, UNKNOWN, Solutions, truth_of
 from policies.peer.certificate import IdentityFacts
+from policies.peer.ocsp import OcspQuestion
+from policies.peer.ocsp_answers import FirstAnswer
 from policies.peer.presented import AssertedIdentity, MalformedCertificate, NoCertificate, Presented
+from policies.peer.revocation import Revocation
 from policies.peer.trust import TrustStore
 from policies.reason import Effect, Reason
 
@@ -33,6 +36,7 @@ class PolicySet:
         "_identity_index",
         "_labels",
         "_sole_ids",
+        "_waits",
         "allows_unauthenticated",
         "binding",
         "condition_headers",
@@ -90,6 +94,9 @@ class PolicySet:
             if rule.effect is Effect.ALLOW and not rule.shadow
             for identity in rule.callers
         )
+        self._waits = any(
+            entry.ocsp is not None and entry.revocation is Revocation.REQUIRE for entry in self.trust.entries
+        )
         self._callers = CallerCache()
         self._anonymous = self._identified(Caller(None, frozenset()), CallerState(-inf, inf, None, ()))
 
@@ -126,13 +133,27 @@ class PolicySet:
         key = _ASSERTED + presented.key if isinstance(presented, AssertedIdentity) else presented.key
         state = self._callers.find(key, time)
         if state is None:
+            turn = self._callers.turn
             state = self._judged(presented, time)
-            self._callers.remember(key, state)
+            self._callers.remember(key, state, turn)
         return state
 
     def caller_from_facts(self, facts: IdentityFacts, trust: frozenset[str]) -> CallerState:
         """What every caller with these facts is, if its certificate passes the entries in `trust`; never remembered."""
         return self._identified(Caller(facts, trust), CallerState(-inf, inf, facts, tuple(sorted(trust))))
+
+    def awaited(self, presented: Presented, time: float) -> tuple[FirstAnswer, ...]:
+        """The first answers of OCSP responders that are under way, of a caller who is refused for want of them."""
+        if not self._waits:
+            return ()
+        caller = self.caller(presented, time)
+        if caller.reason is not Reason.REVOCATION_UNKNOWN:
+            return ()
+        return tuple(first for first in map(self.trust.answers.awaited, caller.asked) if first is not None)
+
+    def forget(self, question: OcspQuestion) -> None:
+        """The answer to `question` has changed."""
+        self._callers.forget(question)
 
     def rules_in(self, mask: int) -> list[Rule]:
         """The rules whose bits are set, sorted by id."""
@@ -170,6 +191,7 @@ class PolicySet:
             tuple(sorted(standing.trust)),
             standing.reason,
             standing.problem,
+            asked=standing.asked,
         )
         if standing.reason is not None:
             return state
@@ -209,6 +231,7 @@ class PolicySet:
             missed=missed & ~allow,
             spoken_of=allow | deny | unsure,
             solutions=solutions,
+            asked=state.asked,
         )
 
     def _mask(self, rules: Iterable[Rule]) -> int:

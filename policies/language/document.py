@@ -67,6 +67,18 @@ class WorkloadApiDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class OcspDocument:
+    """Whom an entry asks about its leaves: `{url: …}` or `{certificate_urls: […]}`."""
+
+    at: Position
+    url: Scalar | None = None
+    certificate_urls: Texts = ()
+    allow_private: Scalar | None = None
+    method: Scalar | None = None
+    nonce: Scalar | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrustDocument:
     """One trust entry: who may vouch for a caller."""
 
@@ -77,6 +89,7 @@ class TrustDocument:
     intermediates: Texts = ()
     spiffe_trust_domain: Scalar | None = None
     crls: "tuple[Scalar | UrlDocument, ...]" = ()
+    ocsp: OcspDocument | None = None
     revocation: Scalar | None = None
     max_lifetime: Scalar | None = None
     clock_skew: Scalar | None = None

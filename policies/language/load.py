@@ -32,6 +32,7 @@ from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
+from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 
 _VERSION = "1"
 #: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
@@ -48,11 +49,16 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-def load_policy(files: Mapping[str, bytes], surroundings: Surroundings, previous: PolicySet | None = None) -> Loaded:
+def load_policy(
+    files: Mapping[str, bytes],
+    surroundings: Surroundings,
+    previous: PolicySet | None = None,
+    answers: OcspAnswers = NO_ANSWERS,
+) -> Loaded:
     """Compile policy files (name as problems call it -> content).
 
     `surroundings` gives the files and time zones that they name. `previous` is the last good set: a CRL older than the
-    one it has is a problem.
+    one it has is a problem. `answers` are those of OCSP responders; they belong to no generation.
     """
     witnessed = _Witness(surroundings)
     documents: list[PolicyDocument] = []
@@ -65,7 +71,7 @@ def load_policy(files: Mapping[str, bytes], surroundings: Surroundings, previous
         if document is not None:
             documents.append(document)
     findings = Findings(complete=complete, whole=not problems)
-    compilation = _Compilation(documents, witnessed, findings, previous)
+    compilation = _Compilation(documents, witnessed, findings, previous, answers)
     compilation.compile()
     problems.extend(findings.problems)
     if problems:
@@ -82,6 +88,7 @@ class _Compilation:
         surroundings: Surroundings,
         findings: Findings,
         previous: PolicySet | None,
+        answers: OcspAnswers,
     ) -> None:
         self._documents = documents
         self._findings = findings
@@ -92,7 +99,7 @@ class _Compilation:
         self._identity_names = list(identities)
         self._route_names = list(routes)
         self._trust, domains = trust_store(
-            entries.values(), surroundings, findings, previous.trust if previous is not None else None
+            entries.values(), surroundings, findings, previous.trust if previous is not None else None, answers
         )
         self._routes = Routes(routes, findings)
         self._rules = Rules(

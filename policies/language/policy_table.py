@@ -7,6 +7,7 @@ rules. Patterns, networks, times and words are only texts at this stage; the com
 from typing import Any
 
 from policies.language.document import (
+    OcspDocument,
     PolicyDocument,
     ScopeDocument,
     Texts,
@@ -24,17 +25,24 @@ from policies.language.rule_table import RULE
 from policies.language.selector_table import IDENTITY, NETWORK
 from policies.language.shape import Entries, Many, OneOrMany, Text, TextOr
 from policies.language.table import Field, Fields, Records
+from policies.peer.ocsp import OcspMethod
 from policies.peer.revocation import Revocation
 
 VERSIONS = ("1",)
 REVOCATIONS = tuple(word.value for word in Revocation)
 BOOLEANS = ("true", "false")
+OCSP_METHODS = tuple(word.value for word in OcspMethod)
 
 
 def _url(at: Position, url: Scalar | None = None, allow_private: Scalar | None = None) -> UrlDocument | None:
     return None if url is None else UrlDocument(at, url, allow_private)
 
 
+_ALLOW_PRIVATE = Field(
+    "allow_private",
+    Text("true or false", "true", BOOLEANS),
+    "Whether the host may have a private or loopback address; left out, it must have a public one.",
+)
 _CRL_URL: Fields[UrlDocument | None] = Fields(
     "crl_url",
     "a CRL that is fetched",
@@ -46,11 +54,7 @@ _CRL_URL: Fields[UrlDocument | None] = Fields(
             "Where the CRL is fetched from: http or https. Redirects are not followed.",
             required=True,
         ),
-        Field(
-            "allow_private",
-            Text("true or false", "true", BOOLEANS),
-            "Whether the host may have a private or loopback address; left out, it must have a public one.",
-        ),
+        _ALLOW_PRIVATE,
     ),
     _url,
 )
@@ -74,6 +78,37 @@ _WORKLOAD_API: Fields[WorkloadApiDocument | None] = Fields(
     ),
     _workload_api,
     {"socket": "write `workload_api`", "url": "write `workload_api`", "path": "write `workload_api`"},
+)
+_OCSP = Fields(
+    "ocsp",
+    "whom to ask by OCSP",
+    '{url: "http://ocsp.acme.internal"}',
+    (
+        Field(
+            "url",
+            Text("a URL", '"http://ocsp.acme.internal"'),
+            "The responder that is asked about every leaf of this entry: http or https. Redirects are not followed.",
+        ),
+        Field(
+            "certificate_urls",
+            OneOrMany(Text("a URL", '"http://ocsp.partner.example/"')),
+            "Instead of url: the responder that a leaf names itself, if it lies under one of these URLs.",
+        ),
+        _ALLOW_PRIVATE,
+        Field(
+            "method",
+            Text("post or get", "get", OCSP_METHODS),
+            "How a responder is asked. post is the default; get lets a cache in between answer.",
+        ),
+        Field(
+            "nonce",
+            Text("true or false", "true", BOOLEANS),
+            "Whether every answer must be made for its question: only where the responder repeats the nonce.",
+        ),
+    ),
+    OcspDocument,
+    {"aia": "write `certificate_urls: […]`", "responder": "write `url`", "urls": "write `certificate_urls: […]`"},
+    one_of=("url", "certificate_urls"),
 )
 TRUST_ENTRY: Fields[TrustDocument] = Fields(
     "trust_entry",
@@ -107,6 +142,11 @@ TRUST_ENTRY: Fields[TrustDocument] = Fields(
             "Certificate revocation lists: files, folders of files, or {url: …}.",
         ),
         Field(
+            "ocsp",
+            _OCSP,
+            "The OCSP responder that is asked about the leaves of this entry, off the way of requests.",
+        ),
+        Field(
             "revocation",
             Text("one of off, if-available and require", "require", REVOCATIONS),
             "off: not asked. if-available: a certificate known as revoked is refused. require: one whose status is"
@@ -134,7 +174,6 @@ TRUST_ENTRY: Fields[TrustDocument] = Fields(
         "bundle": "write `anchors: […]` for PEM files, `spiffe_bundle: …` for a JWK Set",
         "trust_domain": "write `spiffe_trust_domain`",
         "crl": "write `crls: […]`",
-        "ocsp": "revocation is judged by `crls`",
     },
     one_of=("anchors", "spiffe_bundle"),
 )

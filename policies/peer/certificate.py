@@ -166,19 +166,27 @@ def _identity(fields: _Fields, cert_sha256: bytes, spki_sha256: bytes, twin_sha2
     return IdentityFacts(*names, fields.subject, fields.issuer, fields.serial, cert_sha256, spki_sha256, twin_sha256)
 
 
-def _fields(data: bytes) -> _Fields:
-    """Read TBSCertificate. Raises DerError, DistinguishedNameError."""
+def signed_parts(data: bytes) -> tuple[list[der.Tlv], der.Tlv]:
+    """The fields of TBSCertificate, without version, and the signatureAlgorithm beside it. Raises DerError.
+
+    serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, then unique identifiers and extensions.
+    """
     outer = der.children(der.only(data, der.SEQUENCE), 3)
     if len(outer) != 3 or outer[0].tag != der.SEQUENCE:
         raise der.DerError("not tbsCertificate, signatureAlgorithm and signature")
-    # version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, unique identifiers, extensions
     parts = list(der.children(outer[0].value, 10))
     if parts and parts[0].tag == 0xA0:
         parts.pop(0)
     if [part.tag for part in parts[:6]] != [der.INTEGER] + [der.SEQUENCE] * 5:
         raise der.DerError("tbsCertificate is malformed")
+    return parts, outer[1]
+
+
+def _fields(data: bytes) -> _Fields:
+    """Read TBSCertificate. Raises DerError, DistinguishedNameError."""
+    parts, outer_algorithm = signed_parts(data)
     serial, algorithm, issuer, _, subject, spki = parts[:6]
-    if algorithm.raw != outer[1].raw:
+    if algorithm.raw != outer_algorithm.raw:
         raise der.DerError("the two signature algorithms differ (RFC 5280 §4.1.1.2)")
     number = der.integer(serial.value)
     if number <= 0:

@@ -6,6 +6,7 @@ PeerError
 ├── CertificateError        not one readable X.509 certificate within the limits
 ├── XfccError               not a readable x-forwarded-client-cert value
 ├── CrlError                not a readable CRL, or one of a kind that is refused by name
+├── OcspError               not an answer to an OCSP question that counts
 └── SpiffeBundleError       not a SPIFFE bundle that X.509-SVIDs can be verified with
 
 All of them mean *malformed input*. A certificate that is readable but refused is a value (`Standing`), not an error.
@@ -35,6 +36,10 @@ class XfccError(PeerError):
 
 class CrlError(PeerError):
     """Not a readable CRL (RFC 5280 §5), or of a kind that peergate refuses by name."""
+
+
+class OcspError(PeerError):
+    """Not an OCSP response (RFC 6960) that answers the question, or not one that may be believed."""
 
 
 class SpiffeBundleError(PeerError):

@@ -62,7 +62,19 @@ MAX_CACHED_CHARS = 32 * 1024 * 1024
 #: Bytes of one trust file (anchors or intermediates), explanatory text included.
 MAX_TRUST_FILE_BYTES = 8 * 1024 * 1024
 
-#: Characters of the URL of a CRL; longer ones are cut somewhere on the way (RFC 9110 §4.1 asks for 8000 at least).
-MAX_CRL_URL_CHARS = 2048
 #: Bytes of the path of a Unix socket, without the closing zero (unix(7)).
 MAX_SOCKET_PATH_BYTES = 107
+#: Characters of a URL that is fetched; longer ones are cut somewhere on the way (RFC 9110 §4.1 asks for 8000 at least).
+MAX_FETCH_URL_CHARS = 2048
+#: URLs of one kind in one certificate that are looked at.
+MAX_CERTIFICATE_URLS = 8
+#: Bytes of one OCSP response: about 2 KiB with a delegated responder's certificate.
+MAX_OCSP_BYTES = 64 * 1024
+#: Certificates beside an OCSP response that may have signed it.
+MAX_OCSP_CERTIFICATES = 4
+#: Bytes of the nonce in an OCSP request (RFC 9654 §2.1).
+OCSP_NONCE_BYTES = 32
+#: Seconds for which an OCSP answer without nextUpdate counts from its thisUpdate on.
+OCSP_AGE_SECONDS = 300.0
+#: Seconds by which a responder's clock may be ahead: a fresh answer is not refused for it.
+OCSP_AHEAD_SECONDS = 60.0

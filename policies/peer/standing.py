@@ -6,12 +6,13 @@ The verdict is constant between two boundaries, so it is computed once for each 
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from policies.peer.certificate import Certificate, IdentityFacts
 from policies.peer.chain import Path
 from policies.peer.crl import Crl
+from policies.peer.ocsp import OcspAnswer, OcspQuestion, OcspStatus
 from policies.reason import CERTIFICATE_ORDER, Reason
 
 
@@ -20,7 +21,8 @@ class Standing:
     """The verdict on what was presented, constant over the closed interval [valid_from, valid_until] (epoch seconds).
 
     `reason` None: either no certificate (`facts` None, `trust` empty) or one that passes the entries in `trust`.
-    Otherwise the certificate is refused for `reason`, and `problem` says it in words.
+    Otherwise the certificate is refused for `reason`, and `problem` says it in words. `asked`: what was asked of OCSP
+    responders; the verdict also ends when an answer to one of these changes.
     """
 
     trust: frozenset[str]
@@ -29,6 +31,7 @@ class Standing:
     problem: str
     valid_from: float
     valid_until: float
+    asked: tuple[OcspQuestion, ...] = ()
 
 
 #: A refusal: the reason, and the problem in words.
@@ -39,10 +42,14 @@ Failure = tuple[Reason, str]
 class Candidacy:
     """What holds of one leaf under one trust entry, whatever the time.
 
-    `paths`: the verified paths, of which `revoked` tells those with a revoked certificate. `untrusted`, `svid_invalid`:
-    problems in words, empty if there is none; `no_path`: what ended the best attempt at a path. `proofs`: None, or the
-    lists of which one must be current to prove the leaf good. `skew`: seconds by which every date is widened at both
-    ends; none where there is no path, as an entry that has nothing to say of a leaf does not prolong its life.
+    - `paths`: the verified paths, of which `revoked` tells those with a revoked certificate.
+    - `untrusted`, `svid_invalid`: problems in words, empty if there is none.
+    - `no_path`: what ended the best attempt at a path.
+    - `skew`: seconds by which every date is widened at both ends; none where there is no path, as an entry that has
+      nothing to say of a leaf does not prolong its life.
+    - `proofs`: None, or the lists of which one must be current to prove the leaf good, unless an answer does.
+    - `questions`: what is asked of the entry's responders; `answers`: what is known of each, None where nothing is.
+    - `denounced`: that a responder of any entry calls the leaf revoked, in words; empty if none does.
     """
 
     entry: str
@@ -53,6 +60,9 @@ class Candidacy:
     svid_invalid: str
     revoked: frozenset[Path]
     proofs: tuple[Crl, ...] | None
+    questions: tuple[OcspQuestion, ...] = ()
+    answers: tuple[OcspAnswer | None, ...] = ()
+    denounced: str = ""
 
     def failure(self, leaf: Certificate, time: float) -> Failure | None:
         """The first reason, in order, for which the entry refuses `leaf` at `time`; None if it passes."""
@@ -65,23 +75,53 @@ class Candidacy:
             return Reason.CERTIFICATE_UNTRUSTED, _out_of_date(self.paths[0], time, self.skew)
         if self.svid_invalid:
             return Reason.SVID_INVALID, self.svid_invalid
+        if self.denounced:
+            return Reason.CERTIFICATE_REVOKED, self.denounced
         if self.revoked.issuperset(live):
             return Reason.CERTIFICATE_REVOKED, "a CRL lists the certificate or a CA above it"
-        if self.proofs is not None and not any(
-            within(crl.this_update, time, crl.next_update, self.skew) for crl in self.proofs
-        ):
-            state = "no CRL of its issuer is current" if self.proofs else "there is no CRL of its issuer"
-            return Reason.REVOCATION_UNKNOWN, f"revocation is required, and {state}"
+        if self.proofs is not None and not any(within(span[0], time, span[1], self.skew) for span in self.good_spans):
+            return Reason.REVOCATION_UNKNOWN, f"revocation is required, and {self._what_is_unknown()}"
         return None
+
+    @property
+    def good_spans(self) -> tuple[tuple[float, float], ...]:
+        """The times for which a list or an answer proves the leaf good, inclusive."""
+        answers = (answer for answer in self.answers if answer is not None and answer.status is OcspStatus.GOOD)
+        return (
+            *((crl.this_update, crl.next_update) for crl in self.proofs or ()),
+            *((answer.valid_from, answer.valid_until) for answer in answers),
+        )
+
+    def answered(self, known: Mapping[OcspQuestion, OcspAnswer | None], denounced: str) -> "Candidacy":
+        """The same with these answers."""
+        return replace(self, answers=tuple(known[question] for question in self.questions), denounced=denounced)
+
+    def _what_is_unknown(self) -> str:
+        lists = "no CRL of its issuer is current" if self.proofs else "there is no CRL of its issuer"
+        if not self.questions:
+            return lists
+        states = dict.fromkeys(map(_answer_state, self.questions, self.answers or (None,) * len(self.questions)))
+        return "; ".join((*states, lists) if self.proofs else states)
 
 
 class Timeline:
     """The standings of one leaf, by time."""
 
-    __slots__ = ("_candidacies", "_leaf", "_problem", "_standings", "_starts")
+    __slots__ = ("_candidacies", "_leaf", "_problem", "_standings", "_starts", "answers", "questions")
 
-    def __init__(self, leaf: Certificate, problem: str, candidacies: Sequence[Candidacy]) -> None:
-        """`problem`: why every entry refuses the leaf as untrusted, in words; empty if none does for itself."""
+    def __init__(
+        self,
+        leaf: Certificate,
+        problem: str,
+        candidacies: Sequence[Candidacy],
+        answers: tuple[OcspAnswer | None, ...] = (),
+    ) -> None:
+        """`problem`: why every entry refuses the leaf as untrusted, in words; empty if none does for itself.
+
+        `answers`: to the `questions` of all candidacies, if responders are asked and were.
+        """
+        self.questions = tuple(dict.fromkeys(item for candidacy in candidacies for item in candidacy.questions))
+        self.answers = answers
         self._leaf = leaf
         self._problem = problem
         self._candidacies = candidacies
@@ -99,6 +139,14 @@ class Timeline:
         """Bytes that the problems of the entries take at most: each names certificates, and each is its own text."""
         return 4 * sum(len(candidacy.no_path) for candidacy in self._candidacies)
 
+    def answered(self, answers: tuple[OcspAnswer | None, ...]) -> "Timeline":
+        """The same leaf with these answers to `questions`. Who is revoked by one responder is so under every entry."""
+        known = dict(zip(self.questions, answers, strict=True))
+        denouncing = [question for question, answer in known.items() if answer and answer.status is OcspStatus.REVOKED]
+        denounced = f"the OCSP responder {denouncing[0].source.url.text} says it is revoked" if denouncing else ""
+        candidacies = [candidacy.answered(known, denounced) for candidacy in self._candidacies]
+        return Timeline(self._leaf, self._problem, candidacies, answers)
+
     def at(self, time: float) -> Standing:
         """The standing at `time`, epoch seconds. What is no number counts as after all boundaries."""
         index = bisect_right(self._starts, time)
@@ -114,9 +162,9 @@ class Timeline:
         failures = [(candidacy.entry, candidacy.failure(self._leaf, time)) for candidacy in self._candidacies]
         passed = frozenset(entry for entry, failure in failures if failure is None)
         if passed and not self._problem:
-            return Standing(passed, self._leaf.identity, None, "", start, end)
+            return Standing(passed, self._leaf.identity, None, "", start, end, self.questions)
         reason, problem = self._failure_of_all(time) or _furthest(failures)
-        return Standing(frozenset(), self._leaf.identity, reason, problem, start, end)
+        return Standing(frozenset(), self._leaf.identity, reason, problem, start, end, self.questions)
 
     def _failure_of_all(self, time: float) -> Failure | None:
         """What refuses the leaf under every entry alike."""
@@ -129,6 +177,13 @@ class Timeline:
 def within(start: float, time: float, end: float, skew: float) -> bool:
     """Whether `time` is in a span that is widened by `skew` at both ends, which are inside. No number is outside."""
     return start - skew <= time <= end + skew
+
+
+def _answer_state(question: OcspQuestion, answer: OcspAnswer | None) -> str:
+    responder = f"the OCSP responder {question.source.url.text}"
+    if answer is None:
+        return f"{responder} has not told of it"
+    return f"{responder} does not know it" if answer.status is OcspStatus.UNKNOWN else f"{responder}'s answer is stale"
 
 
 def _leaf_out_of_date(leaf: Certificate, time: float, skew: float) -> Failure | None:
@@ -153,7 +208,7 @@ def _starts(leaf: Certificate, candidacies: Iterable[Candidacy]) -> list[float]:
         dates = {(leaf.not_before, leaf.not_after)}
         dates.update((path.valid_from, path.valid_until) for path in candidacy.paths)
         dates.update((ca.not_before, ca.not_after) for path in candidacy.paths[:1] for ca in path.certificates)
-        dates.update((crl.this_update, crl.next_update) for crl in candidacy.proofs or ())
+        dates.update(candidacy.good_spans)
         spans.update((start - candidacy.skew, end + candidacy.skew) for start, end in dates)
     return sorted({start for start, _ in spans} | {math.nextafter(end, math.inf) for _, end in spans})
 

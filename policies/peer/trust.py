@@ -25,6 +25,9 @@ from policies.peer.limits import (
     MEMORY_PER_DER_BYTE,
     MIN_RSA_BITS,
 )
+from policies.peer.ocsp import OcspAnswer, OcspQuestion, OcspStatus
+from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
+from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.presented import (
     AssertedIdentity,
     MalformedCertificate,
@@ -57,6 +60,7 @@ class TrustEntry:
     `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
     ends. `min_rsa_bits`: of the leaf and of every CA above it. `bundle_sequence`: of the SPIFFE bundle that the anchors
     come from, if it has one. `unfetched`: the URLs of CRLs of which none was fetched. `anchors_from`: whence they are.
+    `ocsp`: whom it asks about a leaf.
     """
 
     name: str
@@ -71,6 +75,7 @@ class TrustEntry:
     bundle_sequence: int | None = None
     unfetched: tuple[str, ...] = ()
     anchors_from: AnchorSource = AnchorSource.ANCHORS
+    ocsp: OcspResponders | None = None
 
     @property
     def authorities(self) -> tuple[Certificate, ...]:
@@ -90,12 +95,18 @@ class _Prepared:
 class TrustStore:
     """Every trust entry of one policy generation, and what it has judged so far (bounded)."""
 
-    def __init__(self, entries: Iterable[TrustEntry] = (), previous: "TrustStore | None" = None) -> None:
-        """`previous`: the store of the last good generation, whose memory of CRLs goes on.
+    def __init__(
+        self,
+        entries: Iterable[TrustEntry] = (),
+        previous: "TrustStore | None" = None,
+        answers: OcspAnswers = NO_ANSWERS,
+    ) -> None:
+        """`previous`: the store of the last good generation, whose memory of CRLs goes on. `answers`: of responders.
 
         Raises CrlError if a CRL is not signed by a CA of its entry; `crl_key` tells so for one CRL.
         """
         self.entries = tuple(entries)
+        self.answers = answers
         verified = [(entry, [_keyed(crl, entry) for crl in entry.crls]) for entry in self.entries]
         self._prepared = tuple(
             _Prepared(entry, Authorities.of(entry.anchors, entry.intermediates), RevocationLists(keyed))
@@ -129,6 +140,8 @@ class TrustStore:
             if timeline is None:
                 timeline = self._timeline(presented)
                 self._timelines.put(presented.key, timeline, _weight(presented, timeline))
+            if timeline.questions:
+                timeline = self._answered(presented, timeline)
             return timeline.at(time)
         except BaseException as error:
             if not survivable(error):
@@ -200,6 +213,23 @@ class TrustStore:
         others = tuple(ca for data in presented.intermediates for ca in self._parsed(data))
         return Timeline(leaf, "", tuple(self._candidacy(leaf, others, prepared) for prepared in self._prepared))
 
+    def _answered(self, presented: PresentedCertificate, timeline: Timeline) -> Timeline:
+        """`timeline` with what responders have answered by now."""
+        answers = tuple(map(self._answer, timeline.questions))
+        if answers == timeline.answers:
+            return timeline
+        answered = timeline.answered(answers)
+        self._timelines.put(presented.key, answered, _weight(presented, answered))
+        return answered
+
+    def _answer(self, question: OcspQuestion) -> OcspAnswer | None:
+        """The last answer; None too for one whose responder a CRL lists, unless it revokes."""
+        answer = self.answers.latest(question)
+        if answer is None or answer.delegate is None or answer.status is OcspStatus.REVOKED:
+            return answer
+        listed = any(answer.delegate in crl.serials for crl in self.lists.of(question.issuer))
+        return None if listed else answer
+
     def _candidacy(self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared) -> Candidacy:
         entry = prepared.entry
         untrusted = _entry_problem(leaf, entry)
@@ -207,7 +237,7 @@ class TrustStore:
         if not untrusted:
             search.run(leaf)
         paths, unsound = svid_paths(tuple(search.paths), entry.spiffe_trust_domain)
-        issuers = {path.certificates[1] for path in paths}
+        issuers = dict.fromkeys(path.certificates[1] for path in paths)
         proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
         return Candidacy(
             entry=entry.name,
@@ -218,6 +248,7 @@ class TrustStore:
             svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain) or unsound,
             revoked=frozenset(path for path in paths if self._revoked(path.certificates)),
             proofs=proofs if entry.revocation is Revocation.REQUIRE else None,
+            questions=_questions(leaf, issuers, entry),
         )
 
     def _revoked(self, certificates: tuple[Certificate, ...]) -> bool:
@@ -303,6 +334,15 @@ def _entry_problem(leaf: Certificate, entry: TrustEntry) -> str:
     if not leaf.key_usage & {"digitalSignature", "keyAgreement"}:
         return "its key usage lacks digitalSignature"
     return "its key usage has keyCertSign, which only a CA has" if "keyCertSign" in leaf.key_usage else ""
+
+
+def _questions(leaf: Certificate, issuers: Iterable[Certificate], entry: TrustEntry) -> tuple[OcspQuestion, ...]:
+    """What `entry` asks about `leaf`: once for each key of its issuer, however many certificates that has."""
+    by_key = {(issuer.subject, issuer.spki_sha256): issuer for issuer in issuers}
+    if entry.ocsp is None or entry.revocation is Revocation.OFF or not by_key:
+        return ()
+    source = entry.ocsp.source(leaf)
+    return () if source is None else tuple(OcspQuestion.about(leaf, issuer, source) for issuer in by_key.values())
 
 
 def _keyed(crl: Crl, entry: TrustEntry) -> tuple[CrlKey, Crl]:

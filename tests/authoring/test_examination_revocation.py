@@ -12,6 +12,8 @@ from policies.authoring.examination_check import Check
 from policies.authoring.examination_entry import EntryExamination
 from policies.peer.certificate import certificate_from_der
 from policies.peer.crl import crl_from_bytes
+from policies.peer.fetch_url import FetchUrl, UrlPrefix
+from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.revocation import Revocation
 from policies.peer.trust import TrustEntry, TrustStore
 from policies.reason import Reason
@@ -147,3 +149,20 @@ def test_every_list_that_was_asked_is_told_with_its_dates_and_answer() -> None:
 def test_a_url_that_a_command_does_not_ask_is_named(how: Revocation) -> None:
     found = revocation(replace(entry((), how), unfetched=("http://crl.example/m",)))
     assert "; `http://crl.example/m` was not asked, which a service does" in found.finding
+
+
+@pytest.mark.parametrize("how", [Revocation.REQUIRE, Revocation.IF_AVAILABLE])
+def test_a_responder_that_a_command_does_not_ask_is_named(how: Revocation) -> None:
+    responders = OcspResponders(FetchUrl.parse("http://ocsp.example/"))
+    found = revocation(replace(entry((), how), ocsp=responders))
+    assert "; OCSP (http://ocsp.example/) was not asked, which a service does" in found.finding
+    expected = Reason.REVOCATION_UNKNOWN if how is Revocation.REQUIRE else None
+    assert (found.reason, "openssl ocsp" in found.fix) == (expected, expected is not None)
+
+
+def test_a_responder_of_the_certificate_is_named_as_that() -> None:
+    responders = OcspResponders(None, (UrlPrefix.parse("http://ocsp.example/"),))
+    finding = revocation(replace(entry((), Revocation.REQUIRE), ocsp=responders)).finding
+    assert finding.startswith(
+        "`require`, and nothing is known of it; OCSP (the responder of the certificate) was not asked"
+    )

@@ -1,11 +1,14 @@
 """The executor does what gRPC relies on: every call is run, told once when done, and none stops the others."""
 
 import threading
+import time
 from concurrent.futures import Executor
 
 import pytest
 
+from extauth import answering_threads
 from extauth.answering_threads import AnsweringThreads, Call
+from tests.extauth.service_process import eventually
 
 
 def test_what_is_submitted_is_run_by_another_thread() -> None:
@@ -92,4 +95,62 @@ def test_it_is_an_executor_of_positional_calls() -> None:
     assert isinstance(threads, Executor)
     with pytest.raises(TypeError, match="positional"):
         threads.submit(print, end="")
+    threads.shutdown()
+
+
+def test_while_threads_wait_aside_others_answer_in_their_place() -> None:
+    threads, released, answered = AnsweringThreads(2), threading.Event(), threading.Event()
+
+    def waiting() -> None:
+        with threads.aside() as may_wait:
+            assert may_wait
+            released.wait(5)
+
+    for _ in range(10):
+        threads.submit(waiting)
+    threads.submit(answered.set)
+    assert answered.wait(5)
+    released.set()
+    threads.shutdown()
+
+
+def test_afterwards_there_are_as_many_threads_as_before() -> None:
+    threads, before = AnsweringThreads(2), threading.active_count()
+
+    def waiting() -> None:
+        with threads.aside():
+            time.sleep(0.01)
+
+    for _ in range(20):
+        threads.submit(waiting)
+    eventually(lambda: threading.active_count() == before, 5)
+    both = threading.Barrier(2, timeout=5)
+    for _ in range(2):
+        threads.submit(both.wait)
+    threads.shutdown()
+    assert not both.broken
+
+
+def test_only_so_many_may_wait_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering_threads, "MAX_THREADS_ASIDE", 1)
+    threads = AnsweringThreads(1)
+    with threads.aside() as first, threads.aside() as second:
+        assert (first, second) == (True, False)
+    with threads.aside() as third:
+        assert third
+    threads.shutdown()
+
+
+def test_a_system_without_more_threads_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, done = AnsweringThreads(1), threading.Event()
+
+    def none_left(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError), threads.aside():
+            pass
+    threads.submit(done.set)
+    assert done.wait(5)
     threads.shutdown()

@@ -32,7 +32,10 @@ class Stub:
     """Answers what a test wants."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self.answer = answer
+        self._answer = answer
+
+    def answer(self, message: bytes, aside: object) -> bytes:
+        return self._answer(message)
 
 
 @contextmanager

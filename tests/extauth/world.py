@@ -26,6 +26,7 @@ from policies.engine.record import Enforcement
 from policies.language.load import load_policy
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
+from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 from policies.peer.reader import PresentedReader
 from runtime.check import Checks
 from runtime.decision_log import DecisionLog
@@ -113,8 +114,8 @@ def tenant(name: str) -> Issued:
     return mesh().issue(uri=[f"spiffe://acme.internal/tenant/{name}"])
 
 
-def policy_of(text: str) -> PolicySet:
-    loaded = load_policy({"policy.yaml": text.encode()}, Files({"root.pem": mesh().pem}))
+def policy_of(text: str, answers: OcspAnswers = NO_ANSWERS) -> PolicySet:
+    loaded = load_policy({"policy.yaml": text.encode()}, Files({"root.pem": mesh().pem}), answers=answers)
     assert loaded.policy is not None, [str(problem) for problem in loaded.problems]
     return loaded.policy
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from policies.language.document import (
+    OcspDocument,
     PolicyDocument,
     RouteDocument,
     RuleDocument,
@@ -30,6 +31,7 @@ MADE: dict[str, type] = {
     "trust_entry": TrustDocument,
     "crl_url": UrlDocument,
     "workload_api": WorkloadApiDocument,
+    "ocsp": OcspDocument,
     "identity": SelectorDocument,
     "selector": SelectorDocument,
     "route": RouteDocument,

@@ -4,12 +4,13 @@ import pytest
 
 from pki.authority import Authority
 from policies.peer.certificate import certificate_from_der
-from policies.peer.crl_source import CrlSource, CrlUrl
+from policies.peer.crl_source import CrlSource
 from policies.peer.errors import CrlError
-from policies.peer.limits import MAX_CRL_URL_CHARS
+from policies.peer.fetch_url import FetchUrl
+from policies.peer.limits import MAX_FETCH_URL_CHARS
 
 ROOT = Authority.root("mesh root")
-SOURCE = CrlSource(CrlUrl.parse("http://crl.example/m.crl"), False, (certificate_from_der(ROOT.issued.der),))
+SOURCE = CrlSource(FetchUrl.parse("http://crl.example/m.crl"), False, (certificate_from_der(ROOT.issued.der),))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ SOURCE = CrlSource(CrlUrl.parse("http://crl.example/m.crl"), False, (certificate
     ],
 )
 def test_a_url_is_taken_apart(text: str, parts: tuple[object, ...]) -> None:
-    url = CrlUrl.parse(text)
+    url = FetchUrl.parse(text)
     assert (url.scheme, url.host, url.port, url.target) == parts
 
 
@@ -44,12 +45,12 @@ def test_a_url_is_taken_apart(text: str, parts: tuple[object, ...]) -> None:
         "http://crl.example\\@evil.example/",
         "http://crl.exämple/m",
         "http://[::1/m",
-        "http://crl.example/" + "a" * MAX_CRL_URL_CHARS,
+        "http://crl.example/" + "a" * MAX_FETCH_URL_CHARS,
     ],
 )
 def test_what_is_no_plain_http_url_is_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"URL|fetched"):
-        CrlUrl.parse(text)
+        FetchUrl.parse(text)
 
 
 def test_a_crl_of_a_ca_of_the_entry_is_accepted() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from pki.authority import Authority
 from policies.peer.certificate import certificate_from_der
-from policies.peer.crl_source import CrlSource, CrlUrl
+from policies.peer.crl_source import CrlSource
+from policies.peer.fetch_url import FetchUrl
 from policies.peer.presented import presented_from_der
 from policies.reason import Reason
 from runtime import crl_fetch as module
@@ -35,7 +36,7 @@ def server() -> Iterator[CrlServer]:
 
 def source(server: CrlServer, *authorities: Authority) -> CrlSource:
     cas = tuple(certificate_from_der(authority.issued.der) for authority in authorities or (ROOT,))
-    return CrlSource(CrlUrl.parse(server.url), True, cas)
+    return CrlSource(FetchUrl.parse(server.url), True, cas)
 
 
 class Fetching:

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from policies.peer.crl_source import CrlUrl
+from policies.peer.fetch_url import FetchUrl
 from runtime import download as module
 from runtime.download import Downloaded, download, may_connect
 from runtime.errors import DownloadError
@@ -20,7 +20,7 @@ def server() -> Iterator[CrlServer]:
 
 
 def fetched(server: CrlServer, known: Downloaded | None = None) -> Downloaded | None:
-    return download(CrlUrl.parse(server.url), known, allow_private=True)
+    return download(FetchUrl.parse(server.url), known, allow_private=True)
 
 
 def refused(server: CrlServer) -> str:
@@ -75,18 +75,18 @@ def test_a_server_that_sends_slowly_is_cut_off(server: CrlServer) -> None:
     server.trickle = True
     began = monotonic()
     with pytest.raises(DownloadError, match="longer than"):
-        download(CrlUrl.parse(server.url), allow_private=True, seconds=0.5)
+        download(FetchUrl.parse(server.url), allow_private=True, seconds=0.5)
     assert monotonic() - began < 2
 
 
 def test_a_server_that_says_nothing_is_cut_off() -> None:
     with counting_listener() as (port, _), pytest.raises(DownloadError, match=r"longer than|timed out"):
-        download(CrlUrl.parse(f"http://127.0.0.1:{port}/"), allow_private=True, seconds=0.3)
+        download(FetchUrl.parse(f"http://127.0.0.1:{port}/"), allow_private=True, seconds=0.3)
 
 
 def test_a_server_without_tls_is_refused_under_https(server: CrlServer) -> None:
     with pytest.raises(DownloadError):
-        download(CrlUrl.parse(server.url.replace("http:", "https:")), allow_private=True, seconds=2)
+        download(FetchUrl.parse(server.url.replace("http:", "https:")), allow_private=True, seconds=2)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_server_without_tls_is_refused_under_https(server: CrlServer) -> None:
 )
 def test_loopback_gets_no_connection_unless_allowed(host: str) -> None:
     with counting_listener() as (port, connections), pytest.raises(DownloadError):
-        download(CrlUrl.parse(f"http://{host}:{port}/"))
+        download(FetchUrl.parse(f"http://{host}:{port}/"))
     assert not connections
 
 
@@ -148,7 +148,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     server.body = b"list"
-    url = CrlUrl.parse(server.url.replace("127.0.0.1", "rebinding.example"))
+    url = FetchUrl.parse(server.url.replace("127.0.0.1", "rebinding.example"))
     found = download(url, allow_private=True)
     assert found is not None
     assert (found.content, asked) == (b"list", ["rebinding.example"])

@@ -8,15 +8,19 @@ from policies.language.codes import Code
 from policies.language.compiler.bundles import bundle_of, check_bundle_not_older
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.values import rsa_bits_from_text, seconds_from_span, skew_from_span
-from policies.language.document import Texts, TrustDocument, UrlDocument, WorkloadApiDocument
+from policies.language.document import OcspDocument, Texts, TrustDocument, UrlDocument, WorkloadApiDocument
 from policies.language.node import Scalar
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
-from policies.peer.crl_source import CrlSource, CrlUrl
+from policies.peer.crl_source import CrlSource
 from policies.peer.errors import CrlError, PeerError
+from policies.peer.fetch_url import FetchUrl, UrlPrefix
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
+from policies.peer.ocsp import OcspMethod
+from policies.peer.ocsp_answers import OcspAnswers
+from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.spiffe import TrustDomain
 from policies.peer.trust import AnchorSource, Revocation, TrustEntry, TrustStore
 
@@ -25,11 +29,16 @@ _REVOCATION_WORDS = tuple(word.value for word in Revocation)
 
 
 def trust_store(
-    documents: Collection[TrustDocument], surroundings: Surroundings, findings: Findings, previous: TrustStore | None
+    documents: Collection[TrustDocument],
+    surroundings: Surroundings,
+    findings: Findings,
+    previous: TrustStore | None,
+    answers: OcspAnswers,
 ) -> tuple[TrustStore, dict[str, str]]:
     """The compiled entries, and SPIFFE trust domain -> entry name.
 
     `previous`: the store of the last good generation; no CRL may be older than the one it has of the same CA.
+    `answers`: those of OCSP responders.
     """
     reader = _Reader(surroundings, findings)
     entries: list[TrustEntry] = []
@@ -45,7 +54,7 @@ def trust_store(
                 )
                 hint = "list all its anchors in one entry"
                 findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
-    store = TrustStore(entries, previous)
+    store = TrustStore(entries, previous, answers)
     if previous is not None:
         reader.check_not_older(store, previous)
         for document, entry in zip(documents, entries, strict=True):
@@ -79,10 +88,13 @@ class _Reader:
         if untold:
             self.unread.add(document.name.text)
         revocation = self._revocation(document)
-        if document.revocation is not None and revocation is Revocation.REQUIRE and not document.crls:
+        sources = document.crls or document.ocsp
+        if document.revocation is not None and revocation is Revocation.REQUIRE and not sources:
             at = document.revocation
-            message = "`revocation: require` without `crls` would refuse every certificate of this entry"
-            self.findings.add(at, Code.REVOCATION_WITHOUT_SOURCE, message, "add `crls:` with the CRL files of its CAs")
+            message = "`revocation: require` without `crls` or `ocsp` would refuse every certificate of this entry"
+            hint = "add `crls:` with the CRL files of its CAs, or `ocsp:` with their responder"
+            self.findings.add(at, Code.REVOCATION_WITHOUT_SOURCE, message, hint)
+        skew = self._read(document.clock_skew, skew_from_span) or 0.0
         return TrustEntry(
             document.name.text,
             anchors,
@@ -91,11 +103,12 @@ class _Reader:
             crls,
             revocation,
             self._read(document.max_lifetime, seconds_from_span),
-            self._read(document.clock_skew, skew_from_span) or 0.0,
+            skew,
             self._read(document.min_rsa_bits, rsa_bits_from_text) or MIN_RSA_BITS,
             None if bundle is None else bundle.sequence,
             tuple(self.unfetched),
             _anchor_source(document),
+            None if document.ocsp is None else self._responders(document.ocsp, skew),
         )
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
@@ -154,13 +167,11 @@ class _Reader:
 
     def _fetched(self, item: UrlDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
         """The last good CRL of a URL. None yet is no problem: `revocation` says what holds until there is one."""
-        allow = item.allow_private
-        if allow is not None and allow.text not in {"true", "false"}:
-            self.findings.add(allow, Code.VALUE_INVALID, f"{quoted(allow.text)} is neither `true` nor `false`")
-        url = self._read(item.url, CrlUrl.parse)
+        allow_private = self._flag(item.allow_private)
+        url = self._read(item.url, FetchUrl.parse)
         if url is None:
             return
-        source = CrlSource(url, allow is not None and allow.text == "true", authorities)
+        source = CrlSource(url, allow_private, authorities)
         content = self.surroundings.fetched(source)
         if content is None:
             self.unfetched.append(url.text)
@@ -172,6 +183,23 @@ class _Reader:
         else:
             self.crl_places[key] = item.url
             yield crl
+
+    def _responders(self, document: OcspDocument, skew: float) -> OcspResponders:
+        """Whom to ask; nobody where that was not readable, which is a problem then."""
+        prefixes = (self._read(text, UrlPrefix.parse) for text in document.certificate_urls)
+        return OcspResponders(
+            self._read(document.url, FetchUrl.parse),
+            tuple(prefix for prefix in prefixes if prefix is not None),
+            self._flag(document.allow_private),
+            self._read(document.method, _method_from_text) or OcspMethod.POST,
+            self._flag(document.nonce),
+            skew,
+        )
+
+    def _flag(self, text: Scalar | None) -> bool:
+        if text is not None and text.text not in {"true", "false"}:
+            self.findings.add(text, Code.VALUE_INVALID, f"{quoted(text.text)} is neither `true` nor `false`")
+        return text is not None and text.text == "true"
 
     def _files(self, item: Scalar) -> tuple[str, ...]:
         """The file itself, or those directly in the folder."""
@@ -215,3 +243,9 @@ def _anchor_source(document: TrustDocument) -> AnchorSource:
     if document.spiffe_bundle is None:
         return AnchorSource.ANCHORS
     return AnchorSource.WORKLOAD_API if isinstance(document.spiffe_bundle, WorkloadApiDocument) else AnchorSource.BUNDLE
+
+
+def _method_from_text(text: str) -> OcspMethod:
+    if text not in set(OcspMethod):
+        raise ValueError(f"{quoted(text)} is no way to ask; write {listed(OcspMethod, 'or')}")
+    return OcspMethod(text)

@@ -132,6 +132,14 @@ def test_a_policy_with_two_trust_entries_is_asked_for_everything() -> None:
     assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:trust"
 
 
+@pytest.mark.parametrize(("how", "said"), [("require", "ask:ocsp"), ("if-available", "ask:ocsp"), ('"off"', "a")])
+def test_a_policy_that_asks_a_responder_about_its_callers_is_asked_for_everything(how: str, said: str) -> None:
+    entry = f"anchors: [pki/mesh.pem], ocsp: {{url: 'http://ocsp.example'}}, revocation: {how}"
+    compiled = compiled_of("rules: [{id: a, allow: authenticated, to: any}]", f"trust: {{mesh: {{{entry}}}}}\n")
+    decision = decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF))
+    assert said in str(decision)
+
+
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
     compiled = compiled_from_policy(policy_of("rules: [{id: a, allow: authenticated, to: any}]"), TIME + 400 * 86_400)
     assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
