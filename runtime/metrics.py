@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from policies.reason import Effect, Reason
 from runtime.policy_role import COMPARED, ENFORCED, PolicyRole
@@ -125,6 +125,18 @@ class Metrics:
             "Attempts to fetch a CRL from its URL, by result.",
             ["result"],
             registry=self.registry,
+        )
+        self.xds_envoys = Gauge(
+            "peergate_xds_envoys",
+            "Envoys that are connected, by how they stand to what they should have.",
+            ["state"],
+            registry=self.registry,
+        )
+        self.xds_pushes = Counter(
+            "peergate_xds_pushes", "Answers with configuration that were sent to Envoys.", registry=self.registry
+        )
+        self.xds_refusals = Counter(
+            "peergate_xds_refusals", "Answers that an Envoy refused (NACK).", registry=self.registry
         )
         self.crl_fetches: Mapping[FetchResult, Counter] = {item: fetches.labels(item.value) for item in FetchResult}
         updates = Counter(

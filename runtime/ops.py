@@ -1,4 +1,4 @@
-"""The ops listener: `/healthz`, `/readyz`, `/metrics`, and nothing else. Served by a thread with its own loop.
+"""The ops listener: `/healthz`, `/readyz`, `/metrics`, a service's own pages. Served by a thread with its own loop.
 
 It shows problems of the policy and the state of the service: bind it where only operators and probes reach it. A
 connection that is one too many, or asks nothing, is closed: it holds a descriptor that serving and reloading need.
@@ -6,7 +6,7 @@ connection that is one too many, or asks nothing, is closed: it holds a descript
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from threading import Thread
 from time import time
 
@@ -29,11 +29,18 @@ from runtime.status_metrics import StatusCollector
 OPS_ANSWER_SECONDS = 10.0
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
+#: What a service shows beside its health: path -> a function that gives the page, to be written as JSON.
+Pages = Mapping[str, Callable[[], object]]
+NO_PAGES: Pages = {}
+
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def ops_app(
-    status: Callable[[], ServiceStatus], registry: CollectorRegistry, clock: Callable[[], float] = time
+    status: Callable[[], ServiceStatus],
+    registry: CollectorRegistry,
+    pages: Pages = NO_PAGES,
+    clock: Callable[[], float] = time,
 ) -> Starlette:
     """The application. `registry`: what is counted beside the status. `clock`: epoch seconds, UTC."""
     app = Starlette(
@@ -41,6 +48,7 @@ def ops_app(
             Route("/healthz", _alive),
             Route("/readyz", _readiness(status, clock)),
             Route("/metrics", _metrics(status, registry)),
+            *(Route(path, _page(read)) for path, read in pages.items()),
         ]
     )
     app.router.redirect_slashes = False
@@ -68,6 +76,13 @@ def _metrics(status: Callable[[], ServiceStatus], registry: CollectorRegistry) -
         return Response(generate_latest(states) + generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return metrics
+
+
+def _page(read: Callable[[], object]) -> _Endpoint:
+    async def page(_: Request) -> Response:
+        return JSONResponse(read())
+
+    return page
 
 
 class OpsProtocol(HttpToolsProtocol):

@@ -16,7 +16,7 @@ from runtime.configuration import ServeConfiguration
 from runtime.errors import ConfigurationError
 from runtime.expiry_log import ExpiryWatch
 from runtime.listener import bound_from_address, listener_from_address
-from runtime.ops import OpsServer, ops_app
+from runtime.ops import NO_PAGES, OpsServer, Pages, ops_app
 from runtime.process_status import ServiceStatus
 from runtime.service import FrontFactory, ServingProcess
 from runtime.service_log import service_logger, start_service_log
@@ -26,9 +26,12 @@ from runtime.workers import Supervisor
 _LOGGER = service_logger("service")
 
 
-def run_service(configuration: ServeConfiguration, factory: FrontFactory, listen: Sequence[Address]) -> None:
+def run_service(
+    configuration: ServeConfiguration, factory: FrontFactory, listen: Sequence[Address], pages: Pages = NO_PAGES
+) -> None:
     """Serve until SIGTERM or SIGINT; call it from the main thread. `listen`: where the adapter will listen.
 
+    `pages`: of a service without workers, what its ops listener shows beside health. They are read when it serves.
     Returns after the drain. Raises ConfigurationError, with nothing left behind.
     """
     start_service_log(configuration.log_format, configuration.log_level)
@@ -42,7 +45,7 @@ def run_service(configuration: ServeConfiguration, factory: FrontFactory, listen
     }
     _LOGGER.info("starting", extra={"facts": facts})
     if configuration.workers == 1:
-        _run_alone(configuration, factory)
+        _run_alone(configuration, factory, pages)
     else:
         _check_shareable(configuration.workers, listen)
         _run_supervised(configuration, factory)
@@ -56,14 +59,14 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _run_alone(configuration: ServeConfiguration, factory: FrontFactory) -> None:
+def _run_alone(configuration: ServeConfiguration, factory: FrontFactory, pages: Pages) -> None:
     process = ServingProcess(configuration, factory)
 
     def status() -> ServiceStatus:
         return ServiceStatus((process.status(),), configuration.observe)
 
     try:
-        with SignalInbox() as inbox, _ops(configuration.ops, status, process.metrics.registry):
+        with SignalInbox() as inbox, _ops(configuration.ops, status, process.metrics.registry, pages):
             process.start()
             with ExpiryWatch(status):
                 while not _ends(received := inbox.received(None)):
@@ -79,7 +82,7 @@ def _run_supervised(configuration: ServeConfiguration, factory: FrontFactory) ->
     with (
         SignalInbox() as inbox,
         Supervisor(configuration, factory, inbox) as supervisor,
-        _ops(configuration.ops, supervisor.status, supervisor.registry),
+        _ops(configuration.ops, supervisor.status, supervisor.registry, NO_PAGES),
     ):
         with ExpiryWatch(supervisor.status):
             supervisor.run()
@@ -88,11 +91,13 @@ def _run_supervised(configuration: ServeConfiguration, factory: FrontFactory) ->
 
 
 @contextmanager
-def _ops(address: Address | None, status: Callable[[], ServiceStatus], registry: CollectorRegistry) -> Iterator[None]:
+def _ops(
+    address: Address | None, status: Callable[[], ServiceStatus], registry: CollectorRegistry, pages: Pages
+) -> Iterator[None]:
     if address is None:
         yield
         return
-    server = OpsServer(ops_app(status, registry), listener_from_address(address))
+    server = OpsServer(ops_app(status, registry, pages), listener_from_address(address))
     server.start()
     try:
         yield

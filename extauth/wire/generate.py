@@ -1,4 +1,7 @@
-"""Makes `extauth/wire/messages.py` and its stub from `proto/`: `python -m extauth.wire.generate [--check]`.
+"""Makes `extauth/wire/messages.py`, its stub and `resources.py` from `proto/`: `python -m extauth.wire.generate [--check]`.
+
+`messages.py` has the classes of the services that peergate answers. `resources.py` has the schema of the configuration
+that it delivers, which is encoded by its descriptors (`extauth.xds.encode`) and needs no classes.
 
 The classes live in a `DescriptorPool` of their own, so that a library that registers the full Envoy API in the default
 pool cannot collide with this subset. The schema is carried as a descriptor set and not as protoc's Python output, which
@@ -26,6 +29,10 @@ HERE = Path(__file__).parent
 PROTO = HERE.parent.parent / "proto"
 OUTPUT = HERE / "messages.py"
 STUB = HERE / "messages.pyi"
+RESOURCES = HERE / "resources.py"
+
+#: The protos of services, below `proto/`; what they do not use is of resources.
+_SERVICES = ("envoy/service/", "grpc/")
 
 _HEADER = "Generated from proto/ by `python -m extauth.wire.generate`. Do not edit."
 _SCALARS = {
@@ -40,14 +47,21 @@ _SCALARS = {
 }
 
 
-def descriptor_set_from_protos(root: Path) -> FileDescriptorSet:
-    """Every message below `root` and the well-known types it uses, in order of import, without options and comments.
+def schemas_from_protos(root: Path) -> tuple[FileDescriptorSet, FileDescriptorSet]:
+    """The schema of the services, and that of the resources. Raises SystemExit with one line."""
+    found = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.proto"))
+    services = descriptor_set_from_protos(root, [path for path in found if path.startswith(_SERVICES)])
+    used = {file.name for file in services.file}
+    return services, descriptor_set_from_protos(root, [path for path in found if path not in used])
+
+
+def descriptor_set_from_protos(root: Path, sources: Iterable[str]) -> FileDescriptorSet:
+    """The messages of `sources` and all they use, in order of import, without options and comments.
 
     Raises SystemExit with one line if protoc refuses a file.
     """
     from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415  # untyped; a dev dependency only
 
-    sources = sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
     well_known = str(resources.files("grpc_tools") / "_proto")
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "set"
@@ -66,28 +80,29 @@ def descriptor_set_from_protos(root: Path) -> FileDescriptorSet:
 
 def module_from_schema(schema: FileDescriptorSet) -> str:
     """The Python module: the schema as bytes, and one name for each top-level message."""
-    data = "\n".join(f"    {chunk!r}" for chunk in _chunks(schema.SerializeToString(deterministic=True), 80))
     classes = "\n".join(
         f'{message.name} = GetMessageClass(_POOL.FindMessageTypeByName("{file.package}.{message.name}"))'
         for file in schema.file
         for message in file.message_type
     )
-    return "\n".join(
-        [
-            f'"""{_HEADER}"""',
-            "",
-            "from google.protobuf.descriptor_pb2 import FileDescriptorSet",
-            "from google.protobuf.descriptor_pool import DescriptorPool",
-            "from google.protobuf.message_factory import GetMessageClass",
-            "",
-            f"_SCHEMA = (\n{data}\n)",
-            "_POOL = DescriptorPool()",
-            "for _file in FileDescriptorSet.FromString(_SCHEMA).file:",
-            "    _POOL.AddSerializedFile(_file.SerializeToString())",
-            "",
-            classes,
-            "",
-        ]
+    return _pool_module(schema, "_POOL", "from google.protobuf.message_factory import GetMessageClass\n") + f"\n{classes}\n"
+
+
+def pool_from_schema(schema: FileDescriptorSet) -> str:
+    """The Python module with the schema alone, as `POOL`."""
+    return _pool_module(schema, "POOL", "")
+
+
+def _pool_module(schema: FileDescriptorSet, name: str, imports: str) -> str:
+    data = "\n".join(f"    {chunk!r}" for chunk in _chunks(schema.SerializeToString(deterministic=True), 80))
+    return (
+        f'"""{_HEADER}"""\n\n'
+        "from google.protobuf.descriptor_pb2 import FileDescriptorSet\n"
+        f"from google.protobuf.descriptor_pool import DescriptorPool\n{imports}\n"
+        f"_SCHEMA = (\n{data}\n)\n"
+        f"{name} = DescriptorPool()\n"
+        "for _file in FileDescriptorSet.FromString(_SCHEMA).file:\n"
+        f"    {name}.AddSerializedFile(_file.SerializeToString())\n"
     )
 
 
@@ -179,14 +194,18 @@ def check_names(files: Iterable[FileDescriptorProto]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write both files, or with `--check` answer 1 and the name of each that is not current."""
+    """Write the files, or with `--check` answer 1 and the name of each that is not current."""
     parser = argparse.ArgumentParser(prog="python -m extauth.wire.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the checked-in files differ")
     check = parser.parse_args(arguments).check
-    schema = descriptor_set_from_protos(PROTO)
-    check_names(schema.file)
+    services, resources = schemas_from_protos(PROTO)
+    check_names(services.file)
     status = 0
-    for path, text in ((OUTPUT, module_from_schema(schema)), (STUB, stub_from_schema(schema))):
+    for path, text in (
+        (OUTPUT, module_from_schema(services)),
+        (STUB, stub_from_schema(services)),
+        (RESOURCES, pool_from_schema(resources)),
+    ):
         if not check:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:

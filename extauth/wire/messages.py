@@ -50,10 +50,33 @@ _SCHEMA = (
     b'.HeaderValueOption"\xfb\x01\n\rCheckResponse\x12"\n\x06status\x18\x01 \x01(\x0b2\x12.google.rpc.Status\x12D\n\x0fdeni'
     b'ed_response\x18\x02 \x01(\x0b2).envoy.service.auth.v3.DeniedHttpResponseH\x00\x12<\n\x0bok_response\x18\x03 '
     b'\x01(\x0b2%.envoy.service.auth.v3.OkHttpResponseH\x00\x121\n\x10dynamic_metadata\x18\x04 \x01(\x0b2\x17.google.'
-    b'protobuf.StructB\x0f\n\rhttp_responseb\x06proto3\n\x88\x02\n\x1bgrpc/health/v1/health.proto\x12\x0egrpc.h'
-    b'ealth.v1"%\n\x12HealthCheckRequest\x12\x0f\n\x07service\x18\x01 \x01(\t"\xa9\x01\n\x13HealthCheckResponse\x12A\n\x06statu'
-    b's\x18\x01 \x01(\x0e21.grpc.health.v1.HealthCheckResponse.ServingStatus"O\n\rServingStatus\x12\x0b\n\x07U'
-    b'NKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0f\n\x0bNOT_SERVING\x10\x02\x12\x13\n\x0fSERVICE_UNKNOWN\x10\x03b\x06proto3'
+    b'protobuf.StructB\x0f\n\rhttp_responseb\x06proto3\n\xc7\x03\n\x1fenvoy/config/core/v3/node.proto\x12\x14en'
+    b'voy.config.core.v3"\xbd\x01\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07cluster\x18\x02 \x01(\t\x12\x17\n\x0fuser_agent_name\x18\x06 \x01('
+    b'\t\x12\x1c\n\x12user_agent_version\x18\x07 \x01(\tH\x00\x12F\n\x18user_agent_build_version\x18\x08 \x01(\x0b2".envoy.config'
+    b'.core.v3.BuildVersionH\x00B\x19\n\x17user_agent_version_type"\xa1\x01\n\x0cBuildVersion\x12C\n\x07version\x18\x01'
+    b' \x01(\x0b22.envoy.config.core.v3.BuildVersion.SemanticVersion\x1aL\n\x0fSemanticVersion\x12\x14\n\x0cm'
+    b'ajor_number\x18\x01 \x01(\r\x12\x14\n\x0cminor_number\x18\x02 \x01(\r\x12\r\n\x05patch\x18\x03 \x01(\r""\n\x0cControlPlane\x12\x12\n\nidenti'
+    b'fier\x18\x01 \x01(\tb\x06proto3\n\\\n\x19google/protobuf/any.proto\x12\x0fgoogle.protobuf"&\n\x03Any\x12\x10\n\x08type_'
+    b'url\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0cb\x06proto3\n\xe3\t\n*envoy/service/discovery/v3/discovery.proto\x12'
+    b'\x1aenvoy.service.discovery.v3\x1a\x1fenvoy/config/core/v3/node.proto\x1a\x19google/protobuf/an'
+    b'y.proto\x1a\x17google/rpc/status.proto"\xbe\x01\n\x10DiscoveryRequest\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12(\n\x04n'
+    b'ode\x18\x02 \x01(\x0b2\x1a.envoy.config.core.v3.Node\x12\x16\n\x0eresource_names\x18\x03 \x03(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12'
+    b'\x16\n\x0eresponse_nonce\x18\x05 \x01(\t\x12(\n\x0cerror_detail\x18\x06 \x01(\x0b2\x12.google.rpc.Status"\xae\x01\n\x11DiscoveryR'
+    b"esponse\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12'\n\tresources\x18\x02 \x03(\x0b2\x14.google.protobuf.Any\x12\x10\n\x08type_u"
+    b'rl\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x129\n\rcontrol_plane\x18\x06 \x01(\x0b2".envoy.config.core.v3.ControlPla'
+    b'ne"\x8e\x03\n\x15DeltaDiscoveryRequest\x12(\n\x04node\x18\x01 \x01(\x0b2\x1a.envoy.config.core.v3.Node\x12\x10\n\x08type_u'
+    b'rl\x18\x02 \x01(\t\x12 \n\x18resource_names_subscribe\x18\x03 \x03(\t\x12"\n\x1aresource_names_unsubscribe\x18\x04 \x03(\t\x12q'
+    b'\n\x19initial_resource_versions\x18\x05 \x03(\x0b2N.envoy.service.discovery.v3.DeltaDiscoveryReq'
+    b'uest.InitialResourceVersionsEntry\x12\x16\n\x0eresponse_nonce\x18\x06 \x01(\t\x12(\n\x0cerror_detail\x18\x07 \x01(\x0b2'
+    b'\x12.google.rpc.Status\x1a>\n\x1cInitialResourceVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:'
+    b'\x028\x01"\xe5\x01\n\x16DeltaDiscoveryResponse\x12\x1b\n\x13system_version_info\x18\x01 \x01(\t\x127\n\tresources\x18\x02 \x03(\x0b2$'
+    b'.envoy.service.discovery.v3.Resource\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x12\x19\n\x11removed'
+    b'_resources\x18\x06 \x03(\t\x129\n\rcontrol_plane\x18\x07 \x01(\x0b2".envoy.config.core.v3.ControlPlane"Q\n\x08R'
+    b'esource\x12\x0f\n\x07version\x18\x01 \x01(\t\x12&\n\x08resource\x18\x02 \x01(\x0b2\x14.google.protobuf.Any\x12\x0c\n\x04name\x18\x03 \x01(\tb\x06'
+    b'proto3\n\x88\x02\n\x1bgrpc/health/v1/health.proto\x12\x0egrpc.health.v1"%\n\x12HealthCheckRequest\x12\x0f\n\x07'
+    b'service\x18\x01 \x01(\t"\xa9\x01\n\x13HealthCheckResponse\x12A\n\x06status\x18\x01 \x01(\x0e21.grpc.health.v1.HealthChe'
+    b'ckResponse.ServingStatus"O\n\rServingStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0f\n\x0bNOT_SERVI'
+    b'NG\x10\x02\x12\x13\n\x0fSERVICE_UNKNOWN\x10\x03b\x06proto3'
 )
 _POOL = DescriptorPool()
 for _file in FileDescriptorSet.FromString(_SCHEMA).file:
@@ -76,5 +99,14 @@ CheckRequest = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.auth.v
 DeniedHttpResponse = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.auth.v3.DeniedHttpResponse"))
 OkHttpResponse = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.auth.v3.OkHttpResponse"))
 CheckResponse = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.auth.v3.CheckResponse"))
+Node = GetMessageClass(_POOL.FindMessageTypeByName("envoy.config.core.v3.Node"))
+BuildVersion = GetMessageClass(_POOL.FindMessageTypeByName("envoy.config.core.v3.BuildVersion"))
+ControlPlane = GetMessageClass(_POOL.FindMessageTypeByName("envoy.config.core.v3.ControlPlane"))
+Any = GetMessageClass(_POOL.FindMessageTypeByName("google.protobuf.Any"))
+DiscoveryRequest = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.discovery.v3.DiscoveryRequest"))
+DiscoveryResponse = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.discovery.v3.DiscoveryResponse"))
+DeltaDiscoveryRequest = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.discovery.v3.DeltaDiscoveryRequest"))
+DeltaDiscoveryResponse = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.discovery.v3.DeltaDiscoveryResponse"))
+Resource = GetMessageClass(_POOL.FindMessageTypeByName("envoy.service.discovery.v3.Resource"))
 HealthCheckRequest = GetMessageClass(_POOL.FindMessageTypeByName("grpc.health.v1.HealthCheckRequest"))
 HealthCheckResponse = GetMessageClass(_POOL.FindMessageTypeByName("grpc.health.v1.HealthCheckResponse"))

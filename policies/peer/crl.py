@@ -40,6 +40,12 @@ class Crl:
     next_update: float
     serials: frozenset[int] = field(repr=False)
     signature: Signature = field(repr=False)
+    _closing: bytes = field(repr=False)
+
+    @property
+    def der(self) -> bytes:
+        """The list as it was received, DER. Put together again: what was signed is kept once, with the signature."""
+        return der.sequence(self.signature.signed + self._closing)
 
     def older_than(self, other: "Crl") -> bool:
         """Whether the CA issued this one before `other` (of the same CA): by CRLNumber, then by thisUpdate."""
@@ -82,18 +88,20 @@ def crl_key(crl: Crl, authorities: Iterable[Certificate]) -> CrlKey:
 
 def _crl(source: x509.CertificateRevocationList) -> Crl:
     signed = source.tbs_certlist_bytes
+    outer = der.children(der.only(source.public_bytes(Encoding.DER), der.SEQUENCE), 3)
     extensions = source.extensions
     _refuse_kinds(extensions)
     if source.next_update_utc is None:
         raise CrlError("the CRL has no nextUpdate (RFC 5280 §5.1.2.5), so nobody could tell when it is stale")
     number = next((item.value.crl_number for item in extensions if isinstance(item.value, x509.CRLNumber)), None)
     return Crl(
-        issuer=_issuer(source, signed),
+        issuer=_issuer(outer, signed),
         number=number,
         this_update=source.last_update_utc.timestamp(),
         next_update=source.next_update_utc.timestamp(),
         serials=frozenset(_serial(entry) for entry in source),
         signature=signature_of(source, signed),
+        _closing=b"".join(part.raw for part in outer[1:]),
     )
 
 
@@ -117,9 +125,8 @@ def _serial(entry: x509.RevokedCertificate) -> int:
     return entry.serial_number
 
 
-def _issuer(source: x509.CertificateRevocationList, signed: bytes) -> DistinguishedName:
+def _issuer(outer: tuple[der.Tlv, ...], signed: bytes) -> DistinguishedName:
     """The issuer's bytes as they stand; also checks that both places name one algorithm (§5.1.1.2)."""
-    outer = der.children(der.only(source.public_bytes(Encoding.DER), der.SEQUENCE), 3)
     parts = [part for part, _ in zip(der.elements(der.only(signed, der.SEQUENCE)), range(3), strict=False)]
     if parts and parts[0].tag == der.INTEGER:
         parts.pop(0)

@@ -54,6 +54,15 @@ def only(data: bytes, tag: int) -> bytes:
     return found[0].value
 
 
+def sequence(contents: bytes) -> bytes:
+    """A SEQUENCE of what is already encoded."""
+    size = len(contents)
+    if size < 0x80:
+        return bytes((SEQUENCE, size)) + contents
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((SEQUENCE, 0x80 | len(octets))) + octets + contents
+
+
 def boolean(value: bytes) -> bool:
     """Contents of a BOOLEAN: 00 or FF (X.690 §11.1)."""
     if value not in (b"\x00", b"\xff"):

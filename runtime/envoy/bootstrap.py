@@ -92,17 +92,18 @@ def _authorization_cluster(authorization: Authorization) -> Json:
     bound: JsonValue = limits.AUTHORIZATION_REQUESTS
     cluster["circuit_breakers"] = {"thresholds": [{"max_requests": bound, "max_pending_requests": bound}]}
     if authorization.speaks_http2:
-        cluster["typed_extension_protocol_options"] = _protocol({"http2_protocol_options": {}})
+        cluster["typed_extension_protocol_options"] = json_of_protocol({"http2_protocol_options": {}})
     return cluster
 
 
 def _upstream_cluster(address: Address) -> Json:
     cluster = _cluster(UPSTREAM_CLUSTER, address)
-    cluster["typed_extension_protocol_options"] = _protocol({"http_protocol_options": {}})
+    cluster["typed_extension_protocol_options"] = json_of_protocol({"http_protocol_options": {}})
     return cluster
 
 
-def _protocol(explicit: Json) -> Json:
+def json_of_protocol(explicit: Json) -> Json:
+    """A cluster's `typed_extension_protocol_options` for one protocol."""
     options = any_of("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", explicit_http_config=explicit)
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 

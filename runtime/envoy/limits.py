@@ -32,3 +32,6 @@ DOWNSTREAM_CONNECTIONS = 50_000
 AUTHORIZATION_REQUESTS = 16_384
 #: CA certificates above the leaf, the anchor included (Envoy: 100): as many as peergate itself follows.
 CHAIN_DEPTH = MAX_CHAIN_DEPTH + 1
+#: Seconds between two pings to the discovery service, and for the answer to one; later it counts as gone.
+DISCOVERY_PING_SECONDS = 10.0
+DISCOVERY_PONG_SECONDS = 5.0

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.envoy import limits
-from runtime.envoy.proto_json import Json, typed
+from runtime.envoy.proto_json import FROM_DISCOVERY, Json, typed
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredTrust:
+    """The client CAs come from the discovery service (`runtime.envoy.discovery`), as the secret `name`."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class DownstreamTls:
     """The server certificate, and what is asked of a client.
 
-    - `client_cas`: PEM of the CAs that may vouch for clients: the anchors of the policy's trust entries.
+    - `client_cas`: PEM of the CAs that may vouch for clients: the anchors of the policy's trust entries; or where
+      Envoy asks for them.
     - `require_client_certificate`: False only where a rule allows `unauthenticated`.
     - `admit_untrusted`: let a certificate that the CAs do not vouch for through the handshake, so that peergate refuses
       it with a reason that the caller and the log can read. Nothing is allowed by it.
@@ -23,19 +31,13 @@ class DownstreamTls:
 
     certificate: Path
     key: Path
-    client_cas: Path
+    client_cas: Path | DiscoveredTrust
     require_client_certificate: bool = True
     admit_untrusted: bool = False
 
 
 def json_from_downstream_tls(tls: DownstreamTls) -> Json:
     """`envoy.config.core.v3.TransportSocket` of one filter chain."""
-    validation: Json = {
-        "trusted_ca": {"filename": str(tls.client_cas)},
-        "max_verify_depth": limits.CHAIN_DEPTH,
-    }
-    if tls.admit_untrusted:
-        validation["trust_chain_verification"] = "ACCEPT_UNTRUSTED"
     return typed(
         "envoy.transport_sockets.tls",
         "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
@@ -46,6 +48,19 @@ def json_from_downstream_tls(tls: DownstreamTls) -> Json:
             "tls_certificates": [
                 {"certificate_chain": {"filename": str(tls.certificate)}, "private_key": {"filename": str(tls.key)}}
             ],
-            "validation_context": validation,
+            **_validation(tls),
         },
     )
+
+
+def _validation(tls: DownstreamTls) -> Json:
+    if isinstance(tls.client_cas, DiscoveredTrust):
+        secret: Json = {"name": tls.client_cas.name, "sds_config": FROM_DISCOVERY}
+        return {"validation_context_sds_secret_config": secret}
+    validation: Json = {
+        "trusted_ca": {"filename": str(tls.client_cas)},
+        "max_verify_depth": limits.CHAIN_DEPTH,
+    }
+    if tls.admit_untrusted:
+        validation["trust_chain_verification"] = "ACCEPT_UNTRUSTED"
+    return {"validation_context": validation}

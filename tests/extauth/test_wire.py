@@ -26,24 +26,25 @@ def test_a_stale_class_is_named_and_fails(
 
 
 def test_generating_twice_gives_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checked_in = generate.OUTPUT.read_bytes(), generate.STUB.read_bytes()
-    monkeypatch.setattr(generate, "OUTPUT", tmp_path / "messages.py")
-    monkeypatch.setattr(generate, "STUB", tmp_path / "messages.pyi")
+    names = ("OUTPUT", "STUB", "RESOURCES")
+    checked_in = [getattr(generate, name).read_bytes() for name in names]
+    for name in names:
+        monkeypatch.setattr(generate, name, tmp_path / name)
     assert generate.main([]) == 0
-    assert (generate.OUTPUT.read_bytes(), generate.STUB.read_bytes()) == checked_in
+    assert [(tmp_path / name).read_bytes() for name in names] == checked_in
 
 
 def test_a_proto_that_protoc_refuses_ends_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "broken.proto").write_text("syntax = nonsense")
     with pytest.raises(SystemExit, match="protoc cannot read the files below"):
-        generate.descriptor_set_from_protos(tmp_path)
+        generate.descriptor_set_from_protos(tmp_path, ["broken.proto"])
     assert "broken.proto" in capfd.readouterr().err
 
 
 def test_two_messages_of_one_name_are_refused(tmp_path: Path) -> None:
     for package in ("one", "two"):
         (tmp_path / f"{package}.proto").write_text(f'syntax = "proto3"; package {package}; message Same {{}}')
-    schema = generate.descriptor_set_from_protos(tmp_path)
+    schema = generate.descriptor_set_from_protos(tmp_path, ["one.proto", "two.proto"])
     with pytest.raises(SystemExit, match="two packages define Same"):
         generate.check_names(schema.file)
 

@@ -148,7 +148,7 @@ def test_readyz_shows_it_by_the_clock_of_the_listener() -> None:
     def listed(item: Expiring) -> tuple[int, list[Any]]:
         status = service(process(item))
         listener = listener_from_address(TcpAddress("127.0.0.1", 0))
-        server = OpsServer(ops_app(lambda: status, CollectorRegistry(), lambda: NOW), listener)
+        server = OpsServer(ops_app(lambda: status, CollectorRegistry(), clock=lambda: NOW), listener)
         address = address_of(listener)
         server.start()
         try:
