@@ -64,6 +64,7 @@ system-deps: ## system packages for the tests (Debian, Ubuntu)
 	command -v nginx >/dev/null || test -x /usr/sbin/nginx || missing="$$missing nginx"; \
 	command -v haproxy >/dev/null || test -x /usr/sbin/haproxy || missing="$$missing haproxy"; \
 	command -v caddy >/dev/null || missing="$$missing caddy"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	$(or $(PYTHON),python3) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	test -n "$$missing" || exit 0; \
 	command -v apt-get >/dev/null || { echo "please install:$$missing" >&2; exit 1; }; \

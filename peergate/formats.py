@@ -28,6 +28,15 @@ class PolicyTestFormat(StrEnum):
     GITHUB = "github"
 
 
+class MatrixFormat(StrEnum):
+    """What `policy matrix` writes."""
+
+    TEXT = "text"
+    CSV = "csv"
+    JSON = "json"
+    HTML = "html"
+
+
 class FailOn(StrEnum):
     """What makes `policy replay` answer "no"."""
 

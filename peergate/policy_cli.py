@@ -6,7 +6,7 @@ import typer
 
 from peergate.errors import ArgumentError
 from peergate.exit_code import ExitCode
-from peergate.formats import CheckFailOn, CheckFormat, FailOn, Format, PolicyTestFormat
+from peergate.formats import CheckFailOn, CheckFormat, FailOn, Format, MatrixFormat, PolicyTestFormat
 from peergate.help import help_without_command
 
 policy_app = typer.Typer(
@@ -137,6 +137,20 @@ def explain(
         at=at,
     )
     return command.explain(policy, question, form)
+
+
+@policy_app.command()
+def matrix(
+    policy: Policy,
+    form: Annotated[MatrixFormat, typer.Option("--format", help="How to write it.")] = MatrixFormat.TEXT,
+) -> ExitCode:
+    """Say who may call what: every identity on every route, with the rules behind each verdict.
+
+    A pair is allowed only if every request of it is; conditions are shown. --format html writes one page for a browser.
+    """
+    from peergate.commands import matrix as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.matrix(policy, form)
 
 
 @policy_app.command()

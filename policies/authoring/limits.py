@@ -26,3 +26,5 @@ ANCHOR_EXPIRY_SECONDS = 30 * 86_400.0
 CRL_EXPIRY_SECONDS = 86_400.0
 #: Rules of which an explanation says why they did not match; those with the fewest failed conditions come first.
 MAX_TRACED_RULES = 20
+#: Pairs of an identity and a route of which a matrix says something of their own: about ten seconds, and 60 MB of JSON.
+MAX_MATRIX_CELLS = 1_000_000

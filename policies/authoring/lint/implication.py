@@ -27,12 +27,12 @@ from policies.engine.selector import (
 )
 
 #: Conditions on a certificate: false for a caller without one.
-_OF_CERTIFICATE = (Authenticated, TrustIs, UriIs, DnsIs, EmailIs, IpSanIn, NameIs, NameHas, DigestIn, SerialIn)
+OF_CERTIFICATE = (Authenticated, TrustIs, UriIs, DnsIs, EmailIs, IpSanIn, NameIs, NameHas, DigestIn, SerialIn)
 
 
 def implies(a: Selector, b: Selector) -> bool:
     """Whether `a` provably lies within `b`. A `b` that binds names is only ever equal."""
-    a, b = _target(a), _target(b)
+    a, b = resolved(a), resolved(b)
     if a == b or isinstance(b, Anyone):
         return True
     if b.may_bind:
@@ -61,7 +61,7 @@ def covers_pattern(wide: SegmentPattern, narrow: SegmentPattern) -> bool:
 
 def keys_needed(selector: Selector) -> frozenset[Hashable] | None:
     """Keys of which a selector that implies this one has at least one in `keys_of`; None if it needs none."""
-    match _target(selector):
+    match resolved(selector):
         case AllOf(parts):
             return next((keys for part in parts if (keys := keys_needed(part)) is not None), None)
         case AnyOf(parts):
@@ -80,7 +80,7 @@ def keys_needed(selector: Selector) -> frozenset[Hashable] | None:
 
 def keys_of(selector: Selector) -> frozenset[Hashable]:
     """The exact names that a selector tests, and every literal beginning of its URIs; those of one alternative."""
-    match _target(selector):
+    match resolved(selector):
         case AllOf(parts):
             return frozenset[Hashable]().union(*map(keys_of, parts))
         case AnyOf(parts):
@@ -95,7 +95,7 @@ def keys_of(selector: Selector) -> frozenset[Hashable]:
 def _implies_field(a: Selector, b: Selector) -> bool:
     match a, b:
         case _, Authenticated():
-            return isinstance(a, _OF_CERTIFICATE)
+            return isinstance(a, OF_CERTIFICATE)
         case UriIs(mine, trust), UriIs(its, its_trust):
             return trust == its_trust and covers_pattern(its, mine)
         case DnsIs(host), DnsIs(its_host):
@@ -131,7 +131,8 @@ def _leading(pattern: SegmentPattern) -> tuple[str, ...]:
     return tuple(part for part in pattern.segments[:wild] if isinstance(part, str))
 
 
-def _target(selector: Selector) -> Selector:
+def resolved(selector: Selector) -> Selector:
+    """What a name, or a combination of one part, stands for."""
     while True:
         if isinstance(selector, Reference):
             selector = selector.target
