@@ -1,7 +1,7 @@
-"""The servers of the part `gateway`: `python -m bench.asgi_server KIND SOCKET FOLDER`, uvicorn as the gateway has it.
+"""The servers of the part `gateway`: `python -m bench.asgi_server KIND SOCKET FOLDER`.
 
-All are told of the connection's certificate as our TLS server would tell (TLS itself is measured by `handshakes`), so
-that what differs between two of them is what is measured.
+Over mTLS all are served by the gateway's own server, as `gateway.application` does it, so that what differs between two
+of them is what is measured. Those without TLS run on uvicorn as it comes and are told of a certificate.
 """
 
 import json
@@ -9,15 +9,20 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import uvicorn
 
 from bench.allow_all import allow_all
+from bench.handshakes import server_context
 from gateway.connection import CONNECTION, TLS
 from gateway.middleware import AuthorizationMiddleware, Authorizer
 from gateway.proxy.app import ReverseProxy
 from gateway.proxy.destination import Destination
+from gateway.server.server import GatewayServer
+from runtime.address import UnixAddress
+from runtime.listener import listener_from_address
 
 #: Names of the files in FOLDER: the policy, the certificates by host, the port of the upstream.
 POLICY, CHAINS, PORT = "policy.yaml", "chains.json", "port"
@@ -48,6 +53,9 @@ def proxy(folder: Path) -> Any:
     return ReverseProxy([Destination.parse(f"http://127.0.0.1:{(folder / PORT).read_text()}")])
 
 
+#: Prefix of the kinds that are served without TLS.
+PLAIN = "plain "
+UPSTREAM = "upstream"
 KINDS: dict[str, Callable[[Path], Any]] = {
     "bare": lambda _: allow_all,
     "middleware": lambda folder: judged(allow_all, folder),
@@ -58,9 +66,19 @@ KINDS: dict[str, Callable[[Path], Any]] = {
 
 def main(kind: str, path: str, folder: Path) -> None:
     """Serve until the process ends."""
+    if kind == UPSTREAM or kind.startswith(PLAIN):
+        serve_plain(kind, path, folder)
+        return
+    context = server_context(folder)
+    GatewayServer(KINDS[kind](folder), listener_from_address(UnixAddress(path)), lambda: context).start()
+    Event().wait()
+
+
+def serve_plain(kind: str, path: str, folder: Path) -> None:
+    """Without TLS."""
     config = {"loop": "uvloop", "http": "httptools", "ws": "none", "lifespan": "off", "log_level": "warning"}
     plain = {"access_log": False, "proxy_headers": False, "server_header": False, "date_header": False}
-    if kind == "upstream":
+    if kind == UPSTREAM:
         listeners = [
             socket.socket(socket.AF_UNIX),
             socket.create_server(("127.0.0.1", int((folder / PORT).read_text()))),
@@ -68,8 +86,9 @@ def main(kind: str, path: str, folder: Path) -> None:
         listeners[0].bind(path)
         uvicorn.Server(uvicorn.Config(allow_all, **config, **plain)).run(listeners)  # type: ignore[arg-type]
         return
-    app = told(KINDS[kind](folder), json.loads((folder / CHAINS).read_text()))
-    uvicorn.run(app, uds=path, **config, **plain)  # type: ignore[arg-type]
+    app = told(KINDS[kind.removeprefix(PLAIN)](folder), json.loads((folder / CHAINS).read_text()))
+    # Connections wait until it is their server's turn again.
+    uvicorn.run(app, uds=path, timeout_keep_alive=60, **config, **plain)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

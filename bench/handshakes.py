@@ -81,12 +81,17 @@ def serve_plain(path: str, folder: Path) -> None:
 
 def serve_gateway(path: str, folder: Path) -> None:
     """The gateway's server before the same application, until the process ends."""
-    files = TlsFiles(str(folder / "served.pem"), str(folder / "served.key"), flag_prefix="--")
-    ca = ssl.PEM_cert_to_DER_cert((folder / "ca.pem").read_text(encoding="ascii"))
-    context = GatewayContext.of(material_from_files(files), files, [ca], required=True)
+    context = server_context(folder)
     server = GatewayServer(allow_all, listener_from_address(UnixAddress(path)), lambda: context)
     server.start()
     Event().wait()
+
+
+def server_context(folder: Path) -> GatewayContext:
+    """The gateway's, from `served.pem`, `served.key` and `ca.pem` of `folder`."""
+    files = TlsFiles(str(folder / "served.pem"), str(folder / "served.key"), flag_prefix="--")
+    ca = ssl.PEM_cert_to_DER_cert((folder / "ca.pem").read_text(encoding="ascii"))
+    return GatewayContext.of(material_from_files(files), files, [ca], required=True)
 
 
 def _client_context(folder: Path) -> ssl.SSLContext:

@@ -4,6 +4,7 @@ One request is under way on a connection, as Envoy does it.
 """
 
 import socket
+import ssl
 from collections.abc import Sequence
 
 _READ_BYTES = 65_536
@@ -42,6 +43,9 @@ class Http1Connection:
     def read(self) -> None:
         """Take in what has arrived, and count the answer. Raises ConnectionError."""
         data = self._socket.recv(_READ_BYTES)
+        while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            # What TLS has read already wakes no selector.
+            data += self._socket.recv(_READ_BYTES)
         if not data:
             raise ConnectionError("the server closed the connection")
         self._buffer += data

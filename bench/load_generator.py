@@ -1,6 +1,10 @@
 """A process of its own that loads one server and tells how many answers came, and how busy it was itself.
 
 It is told to load for a while, again and again, over connections that stay: so rounds of several servers alternate.
+
+A generator may be restless: it asks for answers again and again, and never sleeps until one comes. Whoever answers a
+process that sleeps pays for waking it, in a virtual machine some five microseconds; a slow server would pay that for
+every answer, and a fast one, whose client never gets to sleep, for none.
 """
 
 import os
@@ -21,6 +25,8 @@ from runtime.address import Address, UnixAddress
 _SPAWN = get_context("spawn")
 #: Seconds to connect, and for the last answers of a round.
 _PATIENCE_SECONDS = 10.0
+#: Seconds for which it sleeps at most until an answer comes.
+_SLEEP_SECONDS = 0.01
 
 LoadConnection = Http1Connection | Http2Connection
 
@@ -55,15 +61,16 @@ class Http1Load:
 
     address: Address
     requests: tuple[bytes, ...]
+    tls: ClientTls | None = None
 
     def connect(self) -> LoadConnection:
         """Open the connection. Raises OSError."""
-        return Http1Connection(_connected(self.address, None, "http/1.1"), self.requests)
+        return Http1Connection(_connected(self.address, self.tls, "http/1.1"), self.requests)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One round. `late`: answers after its end. `busy`: the share of one core that the generator itself took."""
+    """One round. `late`: answers after its end. `busy`: the share of a core that the generator took (restless: all)."""
 
     wanted: int
     late: int
@@ -94,10 +101,12 @@ class LoadGenerator:
 
 
 @contextmanager
-def load_generator(loads: Sequence[Http1Load | Http2Load], cores: frozenset[int]) -> Iterator[LoadGenerator]:
-    """A generator over one connection for each of `loads`, on `cores`."""
+def load_generator(
+    loads: Sequence[Http1Load | Http2Load], cores: frozenset[int], *, restless: bool = False
+) -> Iterator[LoadGenerator]:
+    """A generator over one connection for each of `loads`, on `cores`; `restless`: see above."""
     ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_serve, args=(theirs, tuple(loads), cores), daemon=True)
+    process = _SPAWN.Process(target=_serve, args=(theirs, tuple(loads), cores, restless), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -107,7 +116,7 @@ def load_generator(loads: Sequence[Http1Load | Http2Load], cores: frozenset[int]
         process.join()
 
 
-def _serve(pipe: Connection, loads: Sequence[Http1Load | Http2Load], cores: frozenset[int]) -> None:
+def _serve(pipe: Connection, loads: Sequence[Http1Load | Http2Load], cores: frozenset[int], restless: bool) -> None:
     """The main function of the process: one round for each number of seconds that arrives."""
     os.sched_setaffinity(0, cores)
     connections: list[LoadConnection] = []
@@ -118,12 +127,12 @@ def _serve(pipe: Connection, loads: Sequence[Http1Load | Http2Load], cores: froz
             return
         try:
             connections = connections or [load.connect() for load in loads]
-            pipe.send(_round(connections, seconds))
+            pipe.send(_round(connections, seconds, 0 if restless else _SLEEP_SECONDS))
         except OSError as error:
             pipe.send(f"the load failed: {error}")
 
 
-def _round(connections: Sequence[LoadConnection], seconds: float) -> Tally:
+def _round(connections: Sequence[LoadConnection], seconds: float, sleep: float) -> Tally:
     with selectors.DefaultSelector() as selector:
         for connection in connections:
             selector.register(connection, selectors.EVENT_READ, connection)
@@ -132,7 +141,7 @@ def _round(connections: Sequence[LoadConnection], seconds: float) -> Tally:
         for connection in connections:
             connection.fill()
         while (now := perf_counter()) < started + seconds:
-            _step(selector, 0.01, refill=True)
+            _step(selector, sleep, refill=True)
         busy, wanted = process_time() - busy, _wanted(connections) - before
         while not all(connection.is_idle for connection in connections):
             if perf_counter() > now + _PATIENCE_SECONDS:

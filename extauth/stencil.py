@@ -47,7 +47,7 @@ def _likeness(verdict: Verdict) -> tuple[object, ...]:
     INVARIANT: verdicts with equal likeness have answers that are equal but for the id. A generation stands for the
     headers that its rules may set, the key of a certificate for its names.
     """
-    judgement, _, peer, xfcc_passes, disguised, _ = verdict
+    judgement, _, peer, xfcc_passes, _, _ = verdict
     decision = judgement.decision
     return (
         judgement.permitted,
@@ -59,5 +59,5 @@ def _likeness(verdict: Verdict) -> tuple[object, ...]:
         decision.generation,
         peer.key if isinstance(peer, PresentedCertificate) else None,
         xfcc_passes,
-        disguised,
+        verdict.disguised,
     )

@@ -4,7 +4,8 @@ Law 2: what cannot be read, and what fails while it is read, is denied. Law 5: t
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -42,17 +43,21 @@ class Received(NamedTuple):
 class Verdict(NamedTuple):
     """A judgement, and what the answer to it depends on beside the judgement.
 
-    `settable`: the headers that some rule may set. `disguised`: received headers to remove beside those that always
-    are. `request`: what was judged, None if it could not be read. All but the judgement is left out if the request may
-    not pass.
+    `settable`: the headers that some rule may set. `names`: as in `Received`. `request`: what was judged, None if it
+    could not be read. All but the judgement is left out if the request may not pass.
     """
 
     judgement: Judgement
     settable: frozenset[str] = _NOTHING_SETTABLE
     peer: Presented = NO_CERTIFICATE
     xfcc_passes: bool = False
-    disguised: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     request: Request | None = None
+
+    @property
+    def disguised(self) -> tuple[str, ...]:
+        """The received headers to remove beside those that always are."""
+        return disguised_headers(self.settable, self.names)
 
     @property
     def changes(self) -> HeaderChanges:
@@ -62,7 +67,7 @@ class Verdict(NamedTuple):
             return NO_CHANGES
         return header_changes(
             self.settable,
-            self.disguised,
+            self.names,
             self.peer,
             judgement.decision,
             judgement.decision_id,
@@ -136,12 +141,9 @@ class Checks:
 
     def _decided(self, received: Received, read: Read, policy: PolicySet | None, started: float) -> Verdict:
         request = received.request
+        read_again = partial(_request_for, policy, received, read) if self._judge.compares else None
         judgement = self._judge.decide(
-            policy,
-            request,
-            started=started,
-            trace_id=received.trace_id,
-            read_again=lambda following: _request_for(following, policy, received, read),
+            policy, request, started=started, trace_id=received.trace_id, read_again=read_again
         )
         return self._verdict(judgement, policy, request, received.xfcc, received.names)
 
@@ -149,19 +151,17 @@ class Checks:
         return self._verdict(self._judge.refuse(problem, reason=reason, started=started), policy, None, "", ())
 
     def _verdict(
-        self, judgement: Judgement, policy: PolicySet | None, request: Request | None, xfcc: str, names: Collection[str]
+        self, judgement: Judgement, policy: PolicySet | None, request: Request | None, xfcc: str, names: Sequence[str]
     ) -> Verdict:
         if not judgement.permitted:
             return Verdict(judgement)
         settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers
         peer = NO_CERTIFICATE if request is None else request.peer
         passes = bool(xfcc) and isinstance(peer, PresentedCertificate) and self._reader.xfcc_may_pass(xfcc, peer)
-        return Verdict(judgement, settable, peer, passes, disguised_headers(settable, names), request)
+        return Verdict(judgement, settable, peer, passes, names, request)
 
 
-def _request_for(
-    following: PolicySet, policy: PolicySet | None, received: Received, read: Callable[[PolicySet | None], Received]
-) -> Request:
+def _request_for(policy: PolicySet | None, received: Received, read: Read, following: PolicySet) -> Request:
     """The request for `following`: what was `received` for `policy`, unless it has a header that only that names."""
     known = _NOTHING_NAMED if policy is None else policy.condition_headers
     if (following.condition_headers - known).isdisjoint(received.names):

@@ -4,7 +4,6 @@ Law kept here: whatever the next policy decides, or fails at, the decision that 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from policies.engine.decision import Decision
@@ -66,11 +65,11 @@ class Comparison:
         if policy is not None and following.condition_headers <= policy.condition_headers:
             return Compared(evaluate(following, request), request)
         try:
-            again = replace(read_again(following), time=request.time)
+            again = read_again(following)._replace(time=request.time)
         except QuestionError as error:
             refusal = Decision.refusal(Reason.REQUEST_MALFORMED, following.generation, str(error))
             return Compared(refusal, request)
-        return Compared(evaluate(following, again), replace(request, headers={**again.headers, **request.headers}))
+        return Compared(evaluate(following, again), request._replace(headers={**again.headers, **request.headers}))
 
     def _count(self, decision: Decision, following: Decision) -> None:
         likeness = likeness_of(decision, following)

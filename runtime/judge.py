@@ -58,8 +58,7 @@ class Judge:
         self._log = log
         self._enforcement = enforcement
         self._observe = observe
-        self._counters = metrics.decision_counters(enforcement)
-        self._observe_latency = metrics.decision_latency(enforcement).observe
+        self._count = metrics.decisions(enforcement).count
         self._complaint = Complaint()
         self._comparison = None if following is None else Comparison(following, metrics, enforcement)
 
@@ -67,6 +66,11 @@ class Judge:
     def policy(self) -> PolicySet | None:
         """The policy in force; read it once for each request and hand it to `decide`."""
         return self._live.current
+
+    @property
+    def compares(self) -> bool:
+        """Whether a next policy is asked, so that `decide` needs `read_again`."""
+        return self._comparison is not None
 
     def decide(
         self,
@@ -135,8 +139,7 @@ class Judge:
     ) -> Judgement:
         decision_id = next_decision_id()
         latency = perf_counter() - began
-        self._counters[decision.reason].inc()
-        self._observe_latency(latency)
+        self._count(decision.reason, latency)
         following = None
         if self._comparison is not None and request is not None and read_again is not None:
             compared = self._comparison.compared(decision, policy, request, read_again)

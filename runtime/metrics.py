@@ -5,6 +5,7 @@ must be set before prometheus-client is imported. What is a state and no count t
 (`runtime.status_metrics`).
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
@@ -176,15 +177,31 @@ class Metrics:
             effect.value, reason.value, next_effect.value, next_reason.value, str(enforcement)
         )
 
-    def decision_counters(self, enforcement: str) -> Mapping[Reason, Counter]:
-        """The counter of each reason; the reason tells the effect."""
-        return {
-            reason: self._decisions.labels(effect_of(reason).value, reason.value, str(enforcement)) for reason in Reason
-        }
+    def decisions(self, enforcement: str) -> "DecisionCounter":
+        """Where this enforcement point counts its decisions."""
+        return DecisionCounter(
+            {reason: self._decisions.labels(effect_of(reason).value, reason.value, enforcement) for reason in Reason},
+            self._latency.labels(enforcement),
+        )
 
-    def decision_latency(self, enforcement: str) -> Histogram:
-        """The histogram that decisions of this enforcement point are observed in, seconds."""
-        return self._latency.labels(str(enforcement))
+
+class DecisionCounter:
+    """Counts decisions and observes their latency, of one enforcement point.
+
+    It adds to the values below prometheus-client's objects, which ask on every call what is known from the start. There
+    is no public way to them, so a test sees to it.
+    """
+
+    def __init__(self, by_reason: Mapping[Reason, Counter], latency: Histogram) -> None:
+        self._add_reason = {reason: counter._value.inc for reason, counter in by_reason.items()}
+        self._add_seconds = latency._sum.inc
+        self._add_bucket = [bucket.inc for bucket in latency._buckets]
+
+    def count(self, reason: Reason, seconds: float) -> None:
+        """One decision for `reason`, which tells the effect; `seconds`: its latency."""
+        self._add_reason[reason](1)
+        self._add_seconds(seconds)
+        self._add_bucket[bisect_left(_LATENCY_BUCKETS, seconds)](1)
 
 
 def effect_of(reason: Reason) -> Effect:

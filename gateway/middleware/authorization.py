@@ -4,15 +4,15 @@ import asyncio
 from typing import Any
 
 from gateway.middleware.authorizer import Authorizer
-from gateway.middleware.denial import POLICY_VIOLATION, send_denial
-from gateway.middleware.open_requests import OpenRequest, OpenRequests
+from gateway.middleware.denial import send_denial
+from gateway.middleware.open_requests import OpenRequests
 from gateway.middleware.passed import scope_from_verdict
 from gateway.middleware.presented import Scope
-from policies.engine.request import Request
+from runtime.check import Waiting
 
 ASGIApp = Any
 
-_ENDS = frozenset({"http.response.body", "websocket.close"})
+_JUDGED = frozenset({"http", "websocket"})
 
 
 class AuthorizationMiddleware:
@@ -25,31 +25,28 @@ class AuthorizationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """ASGI. Whatever is neither HTTP nor WebSocket has no route, and passes only if it is the lifespan."""
-        if scope["type"] == "lifespan":
+        kind = scope["type"]
+        if kind not in _JUDGED:
+            if kind != "lifespan":
+                raise RuntimeError(f"a scope of type {kind!r} cannot be authorized")
             await self._app(scope, receive, send)
             return
-        if scope["type"] not in {"http", "websocket"}:
-            raise RuntimeError(f"a scope of type {scope['type']!r} cannot be authorized")
-        verdict = await self._authorizer.verdict(scope)
+        verdict = self._authorizer.attempt(scope)
+        if isinstance(verdict, Waiting):
+            await verdict.answered()
+            verdict = verdict.verdict()
         if not verdict.judgement.permitted:
             await send_denial(scope, send, verdict.judgement)
             return
         passed = scope_from_verdict(scope, verdict)
         if verdict.request is None:
             await self._app(passed, receive, send)
-        else:
-            await self._while_allowed(verdict.request, passed, receive, send)
-
-    async def _while_allowed(self, request: Request, scope: Scope, receive: Any, send: Any) -> None:
-        """Run the application until it is done, or the request is no longer allowed."""
-        loop = asyncio.get_running_loop()
-        if self._open is None or self._open.loop is not loop:
-            self._open = OpenRequests(self._authorizer.judge, self._authorizer.clock)
-        requests = self._open
-        answer = _Answer(request, send)
-        requests.add(answer)
+            return
+        # From here on: run the application until it is done, or the request is no longer allowed.
+        requests = self._requests()
+        answer = requests.opened(verdict.request, send)
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(passed, receive, answer.send)
         except asyncio.CancelledError:
             if answer.was_cancelled_by_others():
                 raise
@@ -61,32 +58,9 @@ class AuthorizationMiddleware:
         finally:
             requests.discard(answer)
 
-
-class _Answer(OpenRequest):
-    """The answer of the application, which may be cut."""
-
-    __slots__ = ("_begun", "_done", "_send")
-
-    def __init__(self, request: Request, send: Any) -> None:
-        super().__init__(request)
-        self._send = send
-        self._begun = self._done = False
-
-    async def send(self, message: dict[str, Any]) -> None:
-        """Pass it on, unless the request is over."""
-        if self.denied is not None:
-            raise OSError("the request is no longer allowed")
-        self._begun = True
-        if message["type"] in _ENDS and not message.get("more_body"):
-            self._done = True
-        await self._send(message)
-
-    async def cut(self, scope: Scope) -> None:
-        """End what is open. An HTTP answer that has begun stays incomplete, so the server closes the connection."""
-        if self._done or self.denied is None:
-            return
-        if not self._begun:
-            await send_denial(scope, self._send, self.denied)
-        elif scope["type"] == "websocket":
-            reason = self.denied.decision.reason.value
-            await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+    def _requests(self) -> OpenRequests:
+        """Those of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._open is None or self._open.loop is not loop:
+            self._open = OpenRequests(self._authorizer.judge, self._authorizer.clock)
+        return self._open

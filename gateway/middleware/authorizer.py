@@ -62,17 +62,10 @@ class Authorizer:
         for end in self._ending:
             end()
 
-    async def verdict(self, scope: Scope) -> Verdict:
-        """The verdict on an `http` or `websocket` scope. Raises nothing but CancelledError.
-
-        It waits for the first answer of an OCSP responder about the caller, if that is under way; not for long.
-        """
+    def attempt(self, scope: Scope) -> Verdict | Waiting:
+        """The verdict on an `http` or `websocket` scope, unless it has to wait for a responder. Never raises."""
         judged = scope.get(PEERGATE)
         presented = judged.presented if isinstance(judged, Judged) else None
-        verdict = self._checks.attempt(
+        return self._checks.attempt(
             lambda policy: received_from_scope(scope, policy, self._reader, self.clock(), presented)
         )
-        if isinstance(verdict, Waiting):
-            await verdict.answered()
-            verdict = verdict.verdict()
-        return verdict

@@ -1,6 +1,6 @@
 """What an application finds in `scope["peergate"]`: who calls, and what was decided."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.middleware.presented import Scope
 from policies.engine.decision import Decision
@@ -11,8 +11,7 @@ from runtime.judge import Judgement
 PEERGATE = "peergate"
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """`presented` is what the connection showed, unverified. `judgement` is None where only PeerMiddleware ran."""
 
     presented: Presented

@@ -6,24 +6,31 @@ revocation, a new policy and the time windows of rules.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
+from typing import Any
 
+from gateway.middleware.denial import POLICY_VIOLATION, send_denial
 from gateway.middleware.limits import JUDGED_AT_ONCE, LOOK_SECONDS
+from gateway.middleware.presented import Scope
 from policies.engine.request import Request
 from runtime.judge import Judge, Judgement
 
+#: After it there is no more of a WebSocket.
+_ENDS = frozenset({"websocket.close", "websocket.http.response.start", "websocket.http.response.body"})
+
 
 class OpenRequest:
-    """One request under way in the running task. `denied`: the verdict that ended it."""
+    """One request under way in `task`. `denied`: the verdict that ended it."""
 
-    __slots__ = ("_task", "denied", "request")
+    __slots__ = ("_last", "_send", "_task", "denied", "request")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, send: Any, task: "asyncio.Task[Any] | None") -> None:
         self.request = request
         self.denied: Judgement | None = None
-        self._task = asyncio.current_task()
+        self._task = task
+        self._send = send
+        self._last: dict[str, Any] | None = None
 
     def end(self, judgement: Judgement) -> None:
         """Interrupt it: its task is cancelled."""
@@ -34,6 +41,25 @@ class OpenRequest:
     def was_cancelled_by_others(self) -> bool:
         """Of a cancelled task: whether somebody else wants it to end, too."""
         return self.denied is None or self._task is None or self._task.uncancel() > 0
+
+    def send(self, message: dict[str, Any]) -> Awaitable[None]:
+        """Pass it on, unless the request is over; what is returned is to be awaited."""
+        if self.denied is not None:
+            raise OSError("the request is no longer allowed")
+        self._last = message
+        sent: Awaitable[None] = self._send(message)
+        return sent
+
+    async def cut(self, scope: Scope) -> None:
+        """End what is open. An HTTP answer that has begun stays incomplete, so the server closes the connection."""
+        last = self._last
+        if self.denied is None:
+            return
+        if last is None:
+            await send_denial(scope, self._send, self.denied)
+        elif scope["type"] == "websocket" and last["type"] not in _ENDS:
+            reason = self.denied.decision.reason.value
+            await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
 
 
 class OpenRequests:
@@ -49,12 +75,14 @@ class OpenRequests:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, request: OpenRequest) -> None:
-        """Judge it again from time to time, until it is discarded."""
-        self._open.add(request)
+    def opened(self, request: Request, send: Any) -> OpenRequest:
+        """One in the running task; it is judged again from time to time, until it is discarded."""
+        opened = OpenRequest(request, send, asyncio.current_task(self.loop))
+        self._open.add(opened)
         if not self._looking:
             self._looking = True
             self.loop.call_later(LOOK_SECONDS, self._look)
+        return opened
 
     def discard(self, request: OpenRequest) -> None:
         """It is done."""
@@ -80,7 +108,7 @@ class OpenRequests:
             self.loop.call_soon(self._go_on, left)
 
     def _judge_again(self, open_request: OpenRequest) -> None:
-        policy, request = self._judge.policy, replace(open_request.request, time=self._clock())
+        policy, request = self._judge.policy, open_request.request._replace(time=self._clock())
         if self._judge.would_permit(policy, request):
             return
         judgement = self._judge.decide(policy, request)

@@ -1,37 +1,67 @@
 """What an application sees of a request that may pass: the scope, without what the caller says of itself (law 7)."""
 
-from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.middleware.judged import PEERGATE, Judged
+from gateway.middleware.limits import MAX_REMEMBERED_PASSAGE_BYTES, MAX_REMEMBERED_PASSAGES
 from gateway.middleware.presented import Scope
+from policies.peer.cache import BoundedCache
+from policies.peer.presented import PresentedCertificate
 from runtime.check import Verdict
-from runtime.identity_headers import HeaderChanges, disguised_headers
-from runtime.limits import MAX_REMEMBERED_HEADER_SETS
+from runtime.identity_headers import DECISION_ID, disguised_headers, header_changes
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+_DECISION_ID = DECISION_ID.encode()
+
+
+class _Passage(NamedTuple):
+    """`passing`: positions of the received headers that pass. `put`: what is set, less the decision's id."""
+
+    passing: tuple[int, ...]
+    put: RawHeaders
+    bytes: int
+
+
+#: By everything that it depends on.
+_PASSAGES: BoundedCache[tuple[object, ...], _Passage] = BoundedCache(
+    MAX_REMEMBERED_PASSAGES, MAX_REMEMBERED_PASSAGE_BYTES
+)
 
 
 def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
     """A copy of `scope` with the headers that the upstream may see, and `scope["peergate"]`."""
-    if verdict.request is None:
+    judgement, settable, peer, xfcc_passes, names, request = verdict
+    headers = scope["headers"]
+    if request is None:
         # It passes only because everything does (`--observe`); its names have not been looked at.
-        names = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
-        verdict = verdict._replace(disguised=disguised_headers(verdict.settable, names))
-    headers = changed_headers(scope["headers"], verdict.changes)
-    return {**scope, "headers": headers, PEERGATE: Judged(verdict.peer, verdict.judgement)}
+        names = [name.decode("latin-1").lower() for name, _ in headers]
+        verdict = verdict._replace(names=names)
+    decision = judgement.decision
+    presented = peer.key if isinstance(peer, PresentedCertificate) else None
+    told = (decision.identities, decision.trust, decision.headers)
+    key = (tuple(names), settable, presented, xfcc_passes, told)
+    passage = _PASSAGES.get(key)
+    if passage is None:
+        passage = _passage_from_verdict(verdict)
+        _PASSAGES.put(key, passage, passage.bytes)
+    passing = passage.passing
+    passed = list(headers) if len(passing) == len(headers) else [headers[position] for position in passing]
+    passed += passage.put
+    passed.append((_DECISION_ID, judgement.decision_id.encode()))
+    return {**scope, "headers": passed, PEERGATE: Judged(peer, judgement)}
 
 
-def changed_headers(headers: RawHeaders, changes: HeaderChanges) -> RawHeaders:
-    """`headers` without those that are removed or replaced, and with those that are put, at the end.
+def _passage_from_verdict(verdict: Verdict) -> _Passage:
+    """What `header_changes` does to the headers of a request, the decision's id apart.
 
     No name with `_` passes: servers that map headers to variables take it for the one with `-`, which is the one that
     was judged. nginx drops them by default, and Envoy as peergate configures it.
     """
-    put = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in changes.put]
-    dropped = _names(changes.removed, tuple([name for name, _ in put]))
-    return [header for header in headers if b"_" not in header[0] and header[0].lower() not in dropped] + put
-
-
-@lru_cache(maxsize=MAX_REMEMBERED_HEADER_SETS)
-def _names(removed: tuple[str, ...], put: tuple[bytes, ...]) -> frozenset[bytes]:
-    return frozenset(name.encode("latin-1") for name in removed).union(put)
+    judgement, settable, peer, xfcc_passes, names, _ = verdict
+    changes = header_changes(settable, (), peer, judgement.decision, "", xfcc_passes=xfcc_passes)
+    dropped = {*changes.removed, *(name for name, _ in changes.put), *disguised_headers(settable, names)}
+    put = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in changes.put if name != DECISION_ID]
+    passing = tuple([at for at, name in enumerate(names) if "_" not in name and name not in dropped])
+    size = sum(map(len, names)) + 100 * len(names) + sum(len(value) for _, value in put) + 1000
+    return _Passage(passing, put, size)

@@ -20,21 +20,21 @@ _PLAIN = frozenset({"http", "ws"})
 def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
     """Read `scope["extensions"]["tls"]`, of our server or of another. Never raises for what a server may leave out."""
     extensions = scope.get("extensions")
-    tls = extensions.get(TLS) if isinstance(extensions, Mapping) else None
+    tls = extensions.get(TLS) if isinstance(extensions, (dict, Mapping)) else None
     if tls is None:
         if scope.get("scheme") in _PLAIN:
             return NO_CERTIFICATE
         return MalformedCertificate("the server does not say which certificate was presented (ASGI TLS extension)")
-    if not isinstance(tls, Mapping):
+    if not isinstance(tls, (dict, Mapping)):
         return MalformedCertificate("the ASGI TLS extension is not a mapping")
     chain = tls.get("client_cert_chain")
-    if not isinstance(chain, list | tuple):
+    if not isinstance(chain, (tuple, list)):
         return MalformedCertificate("the ASGI TLS extension has no client_cert_chain")
     if tls.get("client_cert_error"):
         return MalformedCertificate("the server says that the client's certificate is not valid")
     if not chain:
         return _without_certificate(tls)
-    if len(chain) > MAX_CHAIN_CERTIFICATES or set(map(type, chain)) != {str}:
+    if len(chain) > MAX_CHAIN_CERTIFICATES or [pem for pem in chain if type(pem) is not str]:
         return MalformedCertificate(f"client_cert_chain is not 1 to {MAX_CHAIN_CERTIFICATES} texts")
     return reader.from_pems(tuple(chain))
 

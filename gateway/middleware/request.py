@@ -9,6 +9,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from gateway.connection import CONNECTION, TARGET
+from gateway.middleware.head import head_from_raw
 from gateway.middleware.presented import Scope, presented_from_scope
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
@@ -18,7 +19,7 @@ from runtime.check import Received
 from runtime.errors import MalformedQuestionError
 from runtime.hops import IpAddress, address_from_text
 from runtime.identity_headers import XFCC
-from runtime.raw_headers import Headers, headers_from_raw
+from runtime.raw_headers import Headers
 from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 _ALWAYS_READ = frozenset({"connection", "host", XFCC, TRACEPARENT})
@@ -33,30 +34,36 @@ def received_from_scope(
     `presented`: the peer, if it is known already. Raises MalformedQuestionError if it does not describe one request.
     """
     conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
-    names, found = headers_from_raw(scope["headers"], _read_names(conditions))
-    _refuse_unforwarded(found, conditions)
+    head = head_from_raw(scope["headers"], _read_names(conditions))
+    found = head.found(scope["headers"])
+    if "connection" in found:
+        _refuse_unforwarded(found, conditions)
     connection = _connection(scope)
     request = Request(
         presented_from_scope(reader, scope) if presented is None else presented,
         scope["method"] if scope["type"] == "http" else "GET",
         _target_from_scope(scope),
         ",".join(found.get("host", ())),
-        {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,
+        _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,
         None,
         _source_ip(connection.get("source", scope.get("client"))),
         _sni(connection),
         time,
     )
     trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
-    return Received(request, names, "", trace_id)
+    return Received(request, head.names, "", trace_id)
 
 
 def _refuse_unforwarded(found: Headers, conditions: frozenset[str]) -> None:
     """A header that Connection lists ends here (RFC 9110 §7.6.1): what is judged by it must not arrive without it."""
-    for value in found.get("connection", ()):
+    for value in found["connection"]:
         listed = {token.strip(" \t").lower() for token in value.split(",")} & conditions & found.keys()
         if listed:
             raise MalformedQuestionError(f"Connection lists {min(listed)}, by which requests are judged")
+
+
+def _conditional(found: Headers, conditions: frozenset[str]) -> Headers:
+    return {name: values for name, values in found.items() if name in conditions} or EMPTY_HEADERS
 
 
 @lru_cache(maxsize=8)
@@ -67,8 +74,8 @@ def _read_names(conditions: frozenset[str]) -> frozenset[str]:
 def _connection(scope: Scope) -> Mapping[str, object]:
     """What only our server tells (`gateway.connection.ConnectionFacts`)."""
     extensions = scope.get("extensions")
-    facts = extensions.get(CONNECTION) if isinstance(extensions, Mapping) else None
-    return facts if isinstance(facts, Mapping) else {}
+    facts = extensions.get(CONNECTION) if isinstance(extensions, (dict, Mapping)) else None
+    return facts if isinstance(facts, (dict, Mapping)) else {}
 
 
 def _target_from_scope(scope: Scope) -> str:
@@ -83,7 +90,9 @@ def _target_from_scope(scope: Scope) -> str:
             "path and raw_path differ: a middleware around this one changed the path, so put authorization outermost"
         )
     extensions = scope.get("extensions")
-    target = extensions.get(TARGET) if isinstance(extensions, Mapping) else None
+    target = extensions.get(TARGET) if isinstance(extensions, (dict, Mapping)) else None
+    if target == raw_path:
+        return text
     if isinstance(target, bytes):
         return _checked(target.decode("utf-8", "surrogateescape"), text)
     query = scope.get("query_string")
@@ -99,7 +108,7 @@ def _checked(target: str, path: str) -> str:
 
 def _source_ip(client: object) -> IpAddress | None:
     """The transport peer of ASGI's `client`, a pair of host and port; None for a Unix socket."""
-    if isinstance(client, list | tuple) and client and isinstance(client[0], str):
+    if isinstance(client, (tuple, list)) and client and isinstance(client[0], str):
         return address_from_text(client[0])
     return None
 

@@ -4,7 +4,7 @@ Law kept here: a file of tests loads whole or not at all; every problem is repor
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from policies.authoring.expectation import Expectation, ExpectationError
 from policies.authoring.limits import MAX_TEST_CASES
@@ -121,7 +121,7 @@ def _table(
     for caller in callers:
         for line in lines:
             try:
-                request = replace(line.request, peer=readers.presented(caller, line.request.time))
+                request = line.request._replace(peer=readers.presented(caller, line.request.time))
             except ValueError as error:
                 message = f"no certificate can be made for {quoted(caller.label)}: {error}"
                 problems.add(test.at, Code.VALUE_INVALID, message)

@@ -5,7 +5,12 @@ from itertools import islice
 from threading import Lock
 
 from policies.engine.decision import Decision
-from policies.engine.limits import MAX_CACHED_CALLERS, MAX_VERDICTS_OF_CALLER
+from policies.engine.limits import (
+    MAX_CACHED_CALLERS,
+    MAX_REMEMBERED_PATH_CHARS,
+    MAX_TARGETS_OF_CALLER,
+    MAX_VERDICTS_OF_CALLER,
+)
 from policies.engine.truth import UNSATISFIED, Solutions
 from policies.peer.certificate import IdentityFacts
 from policies.peer.ocsp import OcspQuestion
@@ -19,7 +24,8 @@ class CallerState:
     `reason` is set if the certificate is refused. The masks have one bit for every rule: `allow` may allow this caller,
     `deny` may deny it, `unsure` are the deny rules that do so only because a fact is unknown, `missed` the allow rules
     that do not for the same reason; `spoken_of` is `allow` with `deny`. `verdicts`: what was decided before, by the
-    mask of the rules that speak of both the caller and the route. `asked`: as of `Standing`.
+    mask of the rules that speak of both the caller and the route; `targets`: by method, target less its query, and host
+    as received, where nothing else of a request counts. `asked`: as of `Standing`.
     """
 
     valid_from: float
@@ -37,6 +43,7 @@ class CallerState:
     solutions: dict[int, Solutions] = field(default_factory=dict)
     verdicts: dict[int, Decision] = field(default_factory=dict, compare=False, repr=False)
     asked: tuple[OcspQuestion, ...] = ()
+    targets: dict[tuple[str, str, str], Decision] = field(default_factory=dict, compare=False, repr=False)
 
     def solutions_of(self, identities: tuple[int, ...]) -> Solutions:
         """Every way in which the caller is one of these identities."""
@@ -48,6 +55,13 @@ class CallerState:
         """Keep a decision that the caller and the rules in `candidates` settle, whatever else the request is."""
         if len(self.verdicts) < MAX_VERDICTS_OF_CALLER:
             self.verdicts[candidates] = decision
+
+    def remember_target(self, target: tuple[str, str, str], decision: Decision) -> None:
+        """Keep a decision that the caller, method, path and host settle, whatever else the request is."""
+        if len(target[1]) <= MAX_REMEMBERED_PATH_CHARS:
+            if len(self.targets) >= MAX_TARGETS_OF_CALLER:
+                self.targets.clear()
+            self.targets[target] = decision
 
 
 class CallerCache:

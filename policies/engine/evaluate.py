@@ -32,6 +32,13 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
     caller = policy.caller(request.peer, request.time)
     if caller.reason is not None:
         return _refusal(policy, caller, caller.reason, caller.problem)
+    target = (request.method, request.target.partition("?")[0], request.host)
+    known = caller.targets.get(target)
+    return _looked_up(policy, request, caller, target) if known is None else known
+
+
+def _looked_up(policy: PolicySet, request: Request, caller: CallerState, asked: tuple[str, str, str]) -> Decision:
+    """The decision on a request of a caller that may be heard. `asked`: as in `CallerState.targets`."""
     try:
         host, segments = canonical_target(request.method, request.target, request.host)
     except RequestError as error:
@@ -45,6 +52,8 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
     # Most requests meet only rules that caller and route settle; what is below would decide the same, more slowly.
     known = None if special else caller.verdicts.get(candidates)
     if known is not None:
+        if policy.judges_by_target:
+            caller.remember_target(asked, known)
         return known
     settled = candidates & policy.settled
     if settled and settled == candidates and not caller.unsure:
@@ -55,15 +64,7 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
         if not special:
             caller.remember_verdict(candidates, decision)
         return decision
-    case = _Case(policy, request, caller, host, segments, special, routed)
-    enforced = candidates & policy.enforced
-    decision = case.decision(enforced)
-    if candidates == enforced:
-        return decision
-    shadow = case.decision(candidates)
-    if shadow.effect is decision.effect and shadow.rules == decision.rules:
-        return decision
-    return _with_shadow(decision, shadow)
+    return _with_shadow(policy, _Case(policy, request, caller, host, segments, special, routed), candidates)
 
 
 def _verdict(policy: PolicySet, caller: CallerState, deciding: int) -> Decision:
@@ -258,7 +259,15 @@ def _refusal(policy: PolicySet, caller: CallerState, reason: Reason, problem: st
     return Decision.refusal(reason, policy.generation, problem, caller.names, caller.trust)
 
 
-def _with_shadow(decision: Decision, shadow: Decision) -> Decision:
+def _with_shadow(policy: PolicySet, case: "_Case", candidates: int) -> Decision:
+    """The decision of the enforced rules among `candidates`, with what all of them would decide if that differs."""
+    enforced = candidates & policy.enforced
+    decision = case.decision(enforced)
+    if candidates == enforced:
+        return decision
+    shadow = case.decision(candidates)
+    if shadow.effect is decision.effect and shadow.rules == decision.rules:
+        return decision
     return Decision(
         decision.effect,
         decision.reason,

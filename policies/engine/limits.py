@@ -15,3 +15,6 @@ MAX_CACHED_HOSTS = 4096
 MAX_CACHED_CALLERS = 8192
 #: Decisions remembered of one of them: one for each set of rules that decided together.
 MAX_VERDICTS_OF_CALLER = 16
+#: Targets of one of them whose decision is remembered, and characters of such a target's path.
+MAX_TARGETS_OF_CALLER = 16
+MAX_REMEMBERED_PATH_CHARS = 200

@@ -44,6 +44,7 @@ class PolicySet:
         "generation",
         "identities",
         "intricate",
+        "judges_by_target",
         "route_index",
         "routes",
         "rule_ids",
@@ -84,6 +85,8 @@ class PolicySet:
         self._deny_rules = self._rules_by_identity(Effect.DENY)
         self._identity_index = IdentityIndex([identity.selector for identity in self.identities])
         self.route_index = self._indexed_routes()
+        #: Whether method, path and host say which routes a request is on, and nothing else is asked of all requests.
+        self.judges_by_target = not strict_sni and not self.route_index.has_grpc
         self.condition_headers = frozenset({"content-type"}).union(
             header.name for route in self.routes for way in route.alternatives for header in way.headers
         )

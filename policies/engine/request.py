@@ -1,10 +1,9 @@
 """What one request is, as an enforcement point saw it. Equal facts make equal requests, whatever proxy they came by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from policies.peer.presented import Presented
 
@@ -19,8 +18,7 @@ UNREPORTED: Final = Unreported.UNREPORTED
 EMPTY_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """Raw facts of one request; `evaluate` makes them canonical or refuses them.
 
     - `method`: as received, case kept.

@@ -81,7 +81,7 @@ def test_every_label_of_a_metric_is_in_its_row() -> None:
     states = CollectorRegistry()
     states.register(StatusCollector(lambda: STATUS))
     registry = Metrics()
-    registry.decision_counters("extauth")
+    registry.decisions("extauth")
     assert set(registry.comparison_counters("extauth")) == set(Likeness)
     registry.difference_counter(Reason.ALLOWED_BY_RULE, Reason.DENIED_BY_RULE, "extauth")
     for family in (*states.collect(), *registry.registry.collect()):

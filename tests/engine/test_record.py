@@ -400,7 +400,7 @@ def test_what_the_next_policy_decides_stands_in_the_record_if_it_differs(policy:
 
 @pytest.mark.parametrize("text", ["\udcff", '"', "\\", "\n", "\u2028", "\0", "é", "\\ud800"])
 def test_no_text_of_a_usual_request_breaks_out_of_its_line(policy: PolicySet, text: str) -> None:
-    request = replace(ask(PEERS["billing"]), target=f"/v1/{text}?", host=text, method=text, sni=text)
+    request = ask(PEERS["billing"])._replace(target=f"/v1/{text}?", host=text, method=text, sni=text)
     decision = replace(evaluate(policy, ask(PEERS["billing"])), identities=(text,), rules=(text,))
     facts = facts_of_recording(decision, request) | {"trace_id": text, "decision_id": text, "labels": {text: text}}
     line = RecordLines().line(decision, request, **facts)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,12 +139,12 @@ def test_a_request_that_is_judged_once_more_is_not_compared_again(made: Callable
 def test_the_next_policy_is_shown_the_headers_that_only_it_names(made: Callable[[str], PolicySet]) -> None:
     asked = Asked(made(POLICY), made(BY_HEADER))
     seen = request(BILLING, "/v1/invoices")
-    with_header = replace(seen, headers={"x-stage": ("new",)}, time=0.0)
+    with_header = seen._replace(headers={"x-stage": ("new",)}, time=0.0)
     verdict = asked.decide(seen, lambda policy: with_header if "x-stage" in policy.condition_headers else seen)
     assert verdict.permitted
     assert asked.entry.following is not None
     assert asked.entry.following.rules == ("staged",)
-    assert asked.entry.request == replace(seen, headers={"x-stage": ("new",)}), "judged at one and the same time"
+    assert asked.entry.request == seen._replace(headers={"x-stage": ("new",)}), "judged at one and the same time"
 
 
 def test_what_cannot_be_read_for_the_next_policy_is_malformed_for_it_alone(made: Callable[[str], PolicySet]) -> None:
@@ -189,7 +188,7 @@ def test_a_record_replayed_by_the_next_policy_gives_what_it_says_of_it(
     following = made(text)
     asked = Asked(made(POLICY), following)
     seen = request(peer, path)
-    asked.decide(seen, lambda _: replace(seen, headers={"x-stage": ("new",)}))
+    asked.decide(seen, lambda _: seen._replace(headers={"x-stage": ("new",)}))
     line = json.loads(
         RecordLines().line(
             asked.entry.decision,

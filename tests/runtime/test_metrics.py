@@ -1,5 +1,6 @@
 """What is counted, under the names that dashboards rely on."""
 
+import pytest
 from prometheus_client import generate_latest
 
 from policies.reason import Effect, Reason
@@ -8,7 +9,7 @@ from runtime.metrics import LossCause, Metrics, effect_of
 
 def test_every_reason_has_a_series_from_the_start() -> None:
     metrics = Metrics()
-    assert set(metrics.decision_counters("extauth")) == set(Reason)
+    metrics.decisions("extauth")
     text = generate_latest(metrics.registry).decode()
     for reason in Reason:
         assert f'reason="{reason.value}"' in text
@@ -20,8 +21,8 @@ def test_one_reason_alone_allows() -> None:
 
 def test_enforcement_points_are_counted_apart() -> None:
     metrics = Metrics()
-    metrics.decision_counters("gateway")[Reason.NO_CERTIFICATE].inc()
-    metrics.decision_counters("forward-auth")[Reason.NO_CERTIFICATE].inc(2)
+    metrics.decisions("gateway").count(Reason.NO_CERTIFICATE, 1e-5)
+    metrics.decisions("forward-auth").count(Reason.NO_CERTIFICATE, 1e-5)
     labels = {"effect": "deny", "reason": "no_certificate", "enforcement": "gateway"}
     assert metrics.registry.get_sample_value("peergate_decisions_total", labels) == 1
 
@@ -32,11 +33,17 @@ def test_every_cause_of_loss_has_a_series() -> None:
         assert f'peergate_decision_log_lost_total{{cause="{cause.value}"}} 0.0' in text
 
 
-def test_latency_buckets_tell_microseconds_from_milliseconds() -> None:
+@pytest.mark.parametrize("seconds", [0.0, 8e-6, 1e-5, 1.1e-5, 0.3, 1.0, 1.5, 100.0])
+def test_a_decision_is_observed_as_prometheus_client_itself_observes_it(seconds: float) -> None:
     metrics = Metrics()
-    metrics.decision_latency("extauth").observe(8e-6)
-    labels = {"enforcement": "extauth", "le": "1e-05"}
-    assert metrics.registry.get_sample_value("peergate_decision_latency_seconds_bucket", labels) == 1
+    metrics.decisions("extauth").count(Reason.ALLOWED_BY_RULE, seconds)
+    metrics._latency.labels("the library").observe(seconds)
+    of_library: dict[str, dict[tuple[str, str | None], float]] = {"extauth": {}, "the library": {}}
+    for family in metrics.registry.collect():
+        for sample in family.samples if family.name == "peergate_decision_latency_seconds" else ():
+            of_library[sample.labels["enforcement"]][sample.name, sample.labels.get("le")] = sample.value
+    assert of_library["extauth"] == of_library["the library"]
+    assert of_library["extauth"]["peergate_decision_latency_seconds_count", None] == 1
 
 
 def test_two_processes_parts_do_not_share_a_registry() -> None:

@@ -73,7 +73,7 @@ def test_readyz_follows_the_status() -> None:
 
 def test_metrics_hold_counters_and_states_and_are_readable_by_prometheus() -> None:
     metrics = Metrics()
-    metrics.decision_counters("extauth")[Reason.NO_CERTIFICATE].inc()
+    metrics.decisions("extauth").count(Reason.NO_CERTIFICATE, 1e-5)
     with ops(Told(), metrics) as url:
         code, text = answer(f"{url}/metrics")
     families = {family.name: family for family in text_string_to_metric_families(text)}
