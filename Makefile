@@ -34,9 +34,10 @@ bench: $(READY) ## one table of what a decision costs
 fuzz: $(READY) ## hostile input against one law after the other, a minute in all
 	$(BIN)/python -m fuzz --seconds 60
 
-soak: $(READY) ## policies, certificates, CAs and CRLs swapped under load, clients that stall, a long outage of xds
+soak: $(READY) ## policies, certificates, CAs and CRLs swapped under load, clients that stall, outages of OCSP and xds
 	PEERGATE_SOAK_SECONDS=30 $(BIN)/python -m pytest tests/envoy/test_reload_under_load.py
 	PEERGATE_SOAK_SECONDS=60 $(BIN)/python -m pytest tests/gateway/test_reload_under_load.py
+	PEERGATE_OCSP_ROUNDS=5 $(BIN)/python -m pytest -s tests/envoy/test_ocsp.py -k trouble
 	PEERGATE_CROWD=200 $(BIN)/python -m pytest tests/gateway/server/test_deadlines.py -k crowd
 	PEERGATE_OUTAGE_SECONDS=600 $(BIN)/python -m pytest tests/extauth/xds/test_real_envoys.py -k outage
 

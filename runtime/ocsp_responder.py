@@ -16,6 +16,9 @@ from policies.peer.ocsp import OcspAnswer, OcspQuestion
 from policies.peer.ocsp_answers import FirstAnswer
 from runtime.errors import DownloadError
 from runtime.limits import MAX_OCSP_ASKED, MAX_OCSP_OUTAGE_SECONDS, OCSP_RETRY_SECONDS, OCSP_THREADS
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("ocsp")
 
 
 class Asked:
@@ -117,6 +120,7 @@ class Responder:
     def _failed(self, asked: Asked, problem: str) -> None:
         with self._condition:
             now = monotonic()
+            begins = not self._failures
             if self._probing or not self._failures:
                 # Others that were under way at the beginning of an outage do not make it longer.
                 self._failures += 1
@@ -128,14 +132,19 @@ class Responder:
             self._condition.notify()
         for first in waiting:
             _end_waiting(first)
+        if begins:
+            _LOGGER.warning("OCSP responder cannot be reached", extra={"facts": {"url": self.name, "problem": problem}})
 
     def _reached(self, asked: Asked, delay: float | None) -> None:
         with self._condition:
+            ends = self._failures > 0
             self._failures, self.problem = 0, ""
             self._probing = False
             if delay is not None:
                 self._push(asked, monotonic() + delay)
             self._condition.notify_all()
+        if ends:
+            _LOGGER.info("OCSP responder answers again", extra={"facts": {"url": self.name}})
 
     def _push(self, asked: Asked, due: float) -> None:
         if len(self._queue) >= 2 * MAX_OCSP_ASKED:
