@@ -9,7 +9,7 @@ from time import monotonic
 
 from rich.console import Console
 
-from bench import envoy, evaluate, gateway, handshakes, load, services
+from bench import envoy, evaluate, gateway, handshakes, load, native, services
 from bench.figure import Figure
 from bench.machine import command, machine
 from bench.report import json_from_run, summary, table_from_figures
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
     services.GRPC: services.grpc_figures,
     services.HTTP: services.http_figures,
     envoy.PART: envoy.figures,
+    native.PART: native.figures,
     gateway.PART: gateway.figures,
     handshakes.PART: handshakes.figures,
 }

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,7 @@ def _measured(settings: Settings, binary: Path, folder: Path) -> dict[str, tuple
     mesh = Mesh.new()
     policy = mesh.write(folder, settings.size)
     callers = mesh.callers(spread(settings.size, settings.callers))
-    tls = _written_tls(mesh, callers, folder)
+    tls = written_tls(mesh, callers, folder)
     server_core, generator_cores = cores()
     with ExitStack() as stack:
         loaded: dict[str, Loaded] = {}
@@ -79,15 +79,27 @@ def _measured(settings: Settings, binary: Path, folder: Path) -> dict[str, tuple
             service = own / "authz.sock"
             if name in _PROTOCOLS:
                 stack.enter_context(serving(peergate_command(name, policy, service, "off"), service, server_core))
-            envoy = stack.enter_context(_envoy(binary, own, folder, service, _PROTOCOLS.get(name), server_core))
+            protocol = _PROTOCOLS.get(name, Protocol.GRPC)
+            change = unchanged if name in _PROTOCOLS else without_authorization
+            envoy = stack.enter_context(envoy_with(binary, own, folder, service, protocol, server_core, change))
             address = envoy.address
-            loads = [Http2Load(address, (_get(caller),), _STREAMS, tls=tls[caller.index]) for caller in callers]
+            loads = [Http2Load(address, (get_of(caller),), _STREAMS, tls=tls[caller.index]) for caller in callers]
             loaded[name] = Loaded(stack.enter_context(load_generator(loads, generator_cores)), envoy.pid)
         rounds = alternated(loaded, settings.rounds, settings.seconds)
     return {name: tuple(each.tally.rate for each in found) for name, found in rounds.items()}
 
 
-def _written_tls(mesh: Mesh, callers: Sequence[Caller], folder: Path) -> dict[int, ClientTls]:
+def unchanged(chain: Any) -> None:
+    """The filter chain as peergate generates it."""
+
+
+def without_authorization(chain: Any) -> None:
+    """The filter chain less ext_authz."""
+    manager = chain["filters"][-1]["typed_config"]
+    manager["http_filters"] = [item for item in manager["http_filters"] if "ext_authz" not in item["name"]]
+
+
+def written_tls(mesh: Mesh, callers: Sequence[Caller], folder: Path) -> dict[int, ClientTls]:
     """Write the certificates of Envoy and of the callers; the callers' by their number."""
     server = mesh.issuing.issue(dns=["envoy"], server=True)
     files = {"server.pem": server.chain_pem, "server.key": server.key_pem}
@@ -105,7 +117,8 @@ def _written_tls(mesh: Mesh, callers: Sequence[Caller], folder: Path) -> dict[in
     }
 
 
-def _get(caller: Caller) -> Http2Request:
+def get_of(caller: Caller) -> Http2Request:
+    """The request that the policy allows this caller."""
     fields = [
         *((":method", "GET"), (":scheme", "https"), (":authority", caller.host), (":path", LITERAL_PATH)),
         *(("user-agent", "bench"), ("accept", "application/json")),
@@ -115,19 +128,25 @@ def _get(caller: Caller) -> Http2Request:
 
 
 @contextmanager
-def _envoy(
-    binary: Path, own: Path, pki: Path, service: Path, protocol: Protocol | None, wanted: frozenset[int]
+def envoy_with(
+    binary: Path,
+    own: Path,
+    pki: Path,
+    service: Path,
+    protocol: Protocol,
+    wanted: frozenset[int],
+    change: Callable[[Any], None],
 ) -> Iterator[EnvoyProcess]:
-    """An Envoy with one worker; entered when it serves."""
+    """An Envoy with one worker, whose filter chain `change` has changed; entered when it serves."""
     settings = EnvoySettings(
         listen=TcpAddress("127.0.0.1", 0),
         tls=DownstreamTls(pki / "server.pem", pki / "server.key", pki / "root.pem"),
-        authorization=Authorization(UnixAddress(str(service)), protocol or Protocol.GRPC),
+        authorization=Authorization(UnixAddress(str(service)), protocol),
         upstream=UnixAddress(str(own / "upstream.sock")),
         admin=UnixAddress(str(own / "admin.sock")),
     )
     configuration, log = own / "envoy.json", own / "envoy.log"
-    bootstrap = _bootstrap(settings, authorized=protocol is not None)
+    bootstrap = _bootstrap(settings, change)
     configuration.write_text(json.dumps(bootstrap), encoding="utf-8")
     options = ["--concurrency", "1", "--log-level", "warning", "--log-path", str(log), "--disable-hot-restart"]
     tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(binary)]
@@ -140,12 +159,10 @@ def _envoy(
         yield envoy
 
 
-def _bootstrap(settings: EnvoySettings, *, authorized: bool) -> Json:
+def _bootstrap(settings: EnvoySettings, change: Callable[[Any], None]) -> Json:
     bootstrap: Any = bootstrap_from_settings(settings)
     resources = bootstrap["static_resources"]
-    manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    if not authorized:
-        manager["http_filters"] = [item for item in manager["http_filters"] if "ext_authz" not in item["name"]]
+    change(resources["listeners"][0]["filter_chains"][0])
     resources["listeners"].append(_upstream_listener(settings))
     checked: Json = bootstrap
     return checked

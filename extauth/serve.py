@@ -8,7 +8,7 @@ from runtime.run import run_service
 
 #: The thread that waits for calls also reads the sockets, as gRPC had it before its event engine: one change of threads
 #: less for each call, which is a tenth of it.
-_POLLING_THREAD_READS = "-event_engine_listener"
+POLLING_THREAD_READS = "-event_engine_listener"
 
 
 def serve(configuration: ExtauthConfiguration) -> None:
@@ -17,7 +17,7 @@ def serve(configuration: ExtauthConfiguration) -> None:
     Raises ConfigurationError, before anything listens.
     """
     settings = settings_from_configuration(configuration)
-    os.environ.setdefault("GRPC_EXPERIMENTS", _POLLING_THREAD_READS)
+    os.environ.setdefault("GRPC_EXPERIMENTS", POLLING_THREAD_READS)
     from extauth.front import ExtauthFront  # noqa: PLC0415 - gRPC reads the variable when it is imported
 
     run_service(configuration, partial(ExtauthFront, settings), settings.addresses)

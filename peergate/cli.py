@@ -25,6 +25,7 @@ from peergate.formats import Format
 from peergate.gateway_cli import gateway_app
 from peergate.help import help_without_command
 from peergate.policy_cli import policy_app
+from peergate.up_cli import up
 from peergate.xds_cli import xds_app
 from runtime.errors import ConfigurationError
 
@@ -37,7 +38,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ("policy", "extauth", "gateway", "xds", "doctor", "demo", "version")
+_ORDER = ("up", "policy", "extauth", "gateway", "xds", "doctor", "demo", "version")
 
 app = typer.Typer(
     cls=_InOrder,
@@ -53,6 +54,7 @@ app.add_typer(extauth_app, name="extauth")
 app.add_typer(gateway_app, name="gateway")
 app.add_typer(xds_app, name="xds")
 app.command()(doctor)
+app.command()(up)
 
 
 @app.command()

@@ -235,5 +235,34 @@ def schema(
     return command.schema(form, tests=tests)
 
 
+export_app = typer.Typer(
+    help="Put a policy into another form.", callback=help_without_command, invoke_without_command=True
+)
+policy_app.add_typer(export_app, name="export")
+
+
+@export_app.command("envoy")
+def export_envoy(
+    policy: Policy,
+    port: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=65535, help="A port that clients write in the Host header; repeat it for several."),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Instead of the filters, say which rules Envoy decides by itself.")
+    ] = False,
+    form: Annotated[Format, typer.Option("--format", help="How to write the report.")] = Format.TEXT,
+) -> ExitCode:
+    """Print the filters, as JSON, by which an Envoy decides by itself what it can and asks peergate for the rest.
+
+    The Envoy must verify clients with the anchors of the policy, and have a cluster `peergate` that answers ext_authz.
+    """
+    from peergate.commands import export as command  # noqa: PLC0415 - each command loads only what it needs
+
+    if report:
+        return command.report_envoy(policy, form)
+    return command.export_envoy(policy, tuple(port or ()))
+
+
 def _given(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)

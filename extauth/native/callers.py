@@ -11,12 +11,14 @@ from extauth.native.admission import Admission
 from extauth.native.expressions import ONLY_DNS, ONLY_URI, dns_sans, name_sans, spiffe_sans, svid_sans
 from extauth.native.limits import MAX_CALLER_OVERLAPS, MAX_CALLER_PATTERNS
 from extauth.native.mentioned import Mentioned
+from policies.engine.caller import CallerState
 from policies.engine.host import HostPattern
 from policies.engine.pattern import SegmentPattern, Wild, uri_segments
 from policies.engine.policy_set import PolicySet
 from policies.engine.truth import UNKNOWN, truth_of
 from policies.peer.certificate import IdentityFacts
 from policies.peer.errors import SpiffeIdError
+from policies.peer.presented import NO_CERTIFICATE
 from policies.peer.spiffe import SpiffeId
 
 #: No certificate has it (RFC 5280 §4.1.2.2): a serial number that no rule mentions.
@@ -55,16 +57,17 @@ class NativeCallers:
     """`admitted`: a regular expression over the SANs; what does not match it is asked.
 
     `exact`: by the whole text of the SANs. `patterns`: for the SANs without an exact entry; at most one holds, and
-    exactly one where the classes are `complete`.
+    exactly one where the classes are `complete`. `anonymous`: callers without a certificate.
     """
 
     admitted: str
     exact: dict[str, NativeCaller]
     patterns: tuple[Pattern, ...]
     complete: bool
+    anonymous: NativeCaller
 
-    def all(self) -> Iterator[NativeCaller]:
-        """Every class."""
+    def certified(self) -> Iterator[NativeCaller]:
+        """Every class of callers with a certificate."""
         yield from self.exact.values()
         yield from (pattern.caller for pattern in self.patterns)
 
@@ -75,22 +78,26 @@ def native_callers(policy: PolicySet, admission: Admission, mentioned: Mentioned
     if admission.trust_domain is None:
         names = _DnsNames(mentioned.names)
         exact = {ONLY_DNS.format(name): judge.caller(dns=name) for name in names.literals}
-        return _told_apart(name_sans(), exact, tuple(names.patterns(judge)), complete=names.complete)
+        return _told_apart(name_sans(), exact, tuple(names.patterns(judge)), names.complete, judge.anonymous())
     domain = f"spiffe://{admission.trust_domain.name}"
     own = frozenset(pattern for pattern in mentioned.uris if pattern.segments[0] == domain)
     uris = _SpiffeIds(own, domain)
     exact = {ONLY_URI.format(uri): judge.caller(uri=uri) for uri in uris.literals}
     admitted = svid_sans(admission.trust_domain)
-    return _told_apart(admitted, exact, tuple(uris.patterns(judge)), complete=uris.complete)
+    return _told_apart(admitted, exact, tuple(uris.patterns(judge)), uris.complete, judge.anonymous())
 
 
 def _told_apart(
-    admitted: str, exact: dict[str, NativeCaller], patterns: tuple[Pattern, ...], *, complete: bool
+    admitted: str,
+    exact: dict[str, NativeCaller],
+    patterns: tuple[Pattern, ...],
+    complete: bool,
+    anonymous: NativeCaller,
 ) -> NativeCallers:
     """A caller with an exact entry and no name is asked where patterns have names: it would be given one of these."""
     if any(pattern.caller.names for pattern in patterns):
         exact = {sans: caller if caller.names else replace(caller, unclear=True) for sans, caller in exact.items()}
-    return NativeCallers(admitted, exact, patterns, complete)
+    return NativeCallers(admitted, exact, patterns, complete, anonymous)
 
 
 class _Judge:
@@ -104,7 +111,12 @@ class _Judge:
         facts = IdentityFacts(
             uri=() if uri is None else (uri,), dns=() if dns is None else (dns,), serial=_UNMENTIONED_SERIAL
         )
-        state = self._policy.caller_from_facts(facts, self._trust)
+        return self._told(self._policy.caller_from_facts(facts, self._trust))
+
+    def anonymous(self) -> NativeCaller:
+        return self._told(self._policy.caller(NO_CERTIFICATE, 0))
+
+    def _told(self, state: CallerState) -> NativeCaller:
         named = (position for position, ways in state.solutions.items() if truth_of(ways) == UNKNOWN)
         enforced = self._policy.enforced
         return NativeCaller(

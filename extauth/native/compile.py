@@ -30,7 +30,7 @@ from extauth.native.matcher import (
     state_input,
 )
 from extauth.native.mentioned import Mentioned, mentioned_by_policy
-from extauth.native.names import asked, denied_by_default
+from extauth.native.names import Names, asked
 from extauth.native.places import AUTHORITY, METHOD, Places
 from extauth.native.validity import validity
 from policies.engine.limits import MAX_METHOD_CHARS
@@ -39,9 +39,11 @@ from runtime.envoy.proto_json import Json
 
 _ANY_ADDRESS = ("0.0.0.0/0", "::/0")
 _METHOD = rf"[!-~]{{1,{MAX_METHOD_CHARS}}}"
-_SANS = state_input(SANS)
+_SANS, _CHAIN = state_input(SANS), state_input(CHAIN)
 #: Holds of every request that has come past the gates: the text is never empty.
 _ALWAYS = negated(equals(_SANS, ""))
+#: No certificate was presented: there is neither a name nor a chain.
+_WITHOUT_CERTIFICATE = all_of([equals(_CHAIN, "-"), equals(_SANS, "-|-|-|-")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +58,46 @@ class Compiled:
     admission: Admission | None
 
 
+def asking_everything(why: str) -> Compiled:
+    """Peergate decides about every request."""
+    return Compiled(in_order([], asked(why)), None, None)
+
+
 def compiled_from_policy(policy: PolicySet, time: float, ports: tuple[int, ...] = ()) -> Compiled:
     """The policy at `time` (epoch seconds) for a listener that clients know by the default port or one of `ports`."""
     admission = admission_from_policy(policy, time)
     if not isinstance(admission, str) and policy.strict_sni:
         admission = "strict_sni"
     if isinstance(admission, str):
-        return Compiled(in_order([], asked(admission)), None, None)
+        return asking_everything(admission)
     mentioned = mentioned_by_policy(policy)
     callers = native_callers(policy, admission, mentioned)
-    decides = _Compilation(policy, callers, Places(ports)).matcher(_gates(policy, admission, callers, mentioned, ports))
-    return Compiled(decides, _names(callers), admission)
+    compilation = _Compilation(policy, callers, Names(policy.generation), ports)
+    gates = [
+        *_first_gates(policy, ports),
+        (_WITHOUT_CERTIFICATE, compilation.without_certificate()),
+        *_certificate_gates(admission, callers.admitted, mentioned),
+    ]
+    return Compiled(compilation.matcher(gates), _names(callers), admission)
 
 
-def _gates(
-    policy: PolicySet, admission: Admission, callers: NativeCallers, mentioned: Mentioned, ports: tuple[int, ...]
-) -> list[tuple[Json, Json]]:
-    """What is asked before any rule is looked at."""
+def _first_gates(policy: PolicySet, ports: tuple[int, ...]) -> list[tuple[Json, Json]]:
+    """What is asked whoever calls: what Envoy and the engine might read in two ways."""
     gates = [
         (negated(fits(state_input(PATH), PLAIN_PATH)), asked("path")),
         (negated(fits(AUTHORITY, ordinary_host(ports))), asked("host")),
         (negated(fits(METHOD, _METHOD)), asked("method")),
-        (negated(fits(_SANS, callers.admitted)), asked("certificate")),
-        (negated(fits(state_input(CHAIN), known_chain(list(admission.authorities)))), asked("chain")),
+    ]
+    if any(rule.origin is not None for rule in policy.rules):
+        gates.append((negated(source_in(_ANY_ADDRESS)), asked("source")))
+    return gates
+
+
+def _certificate_gates(admission: Admission, admitted: str, mentioned: Mentioned) -> list[tuple[Json, Json]]:
+    """What is asked about a certificate, before any rule is looked at."""
+    gates = [
+        (negated(fits(_SANS, admitted)), asked("certificate")),
+        (negated(fits(_CHAIN, known_chain(list(admission.authorities)))), asked("chain")),
         (negated(validity(admission)), asked("validity")),
     ]
     serials = {f"{serial:x}": asked("revocation") for serial in sorted(admission.serials) if serial >= 0}
@@ -86,28 +105,34 @@ def _gates(
     if serials:
         padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
         gates.append((_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded))))
-    if any(rule.origin is not None for rule in policy.rules):
-        gates.append((negated(source_in(_ANY_ADDRESS)), asked("source")))
     return gates
 
 
 class _Compilation:
     """The rules of one policy about its native callers."""
 
-    def __init__(self, policy: PolicySet, callers: NativeCallers, places: Places) -> None:
+    def __init__(self, policy: PolicySet, callers: NativeCallers, names: Names, ports: tuple[int, ...]) -> None:
         self._items = Items(policy)
         self._callers = callers
-        self._places = places
+        self._names = names
+        self._places = Places(names, ports)
         # Rules about every caller stand once, before and after those about some. Where a caller may have no class, each
         # class has them all instead, and ends in a verdict.
-        masks = [Masks.of(caller) for caller in callers.all()]
+        masks = [Masks.of(caller) for caller in callers.certified()]
         nothing = Masks(0, 0, 0, 0)
         self._common = reduce(Masks.common, masks) if masks and callers.complete else nothing
+
+    def without_certificate(self) -> Json:
+        """`OnMatch` of callers without a certificate; it ends in a verdict."""
+        if self._callers.anonymous.unclear or self._callers.anonymous.names:
+            return asked("identity")
+        verdict = self._names.denied_without_certificate()
+        return self._places.branch(self._items.of(Masks.of(self._callers.anonymous)), verdict) or verdict
 
     def matcher(self, gates: list[tuple[Json, Json]]) -> Json:
         common = self._common
         first, last = self._items.split(common)
-        ending = denied_by_default() if self._callers.complete else asked("identity")
+        ending = self._names.denied_by_default() if self._callers.complete else asked("identity")
         if (allowing := self._places.branch(last)) is not None:
             ending = nested(in_order([(_ALWAYS, allowing)], ending))
         entries = list(gates)
@@ -134,7 +159,7 @@ class _Compilation:
         if caller.unclear:
             return asked("identity")
         items = self._items.of(Masks.of(caller).without(self._common))
-        return self._places.branch(items, verdict if self._callers.complete else denied_by_default())
+        return self._places.branch(items, verdict if self._callers.complete else self._names.denied_by_default())
 
 
 def _names(callers: NativeCallers) -> Json | None:

@@ -4,12 +4,12 @@ Fail closed: peergate is asked unless the policy inside Envoy has said `allow:`.
 of it, every request is asked; where nobody answers, it is denied.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from extauth.native.compile import Compiled
 from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL
-from extauth.native.names import ALLOW, DENY, NO_RULE
+from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
 from extauth.native.validity import NOT_AFTER, NOT_BEFORE, date_headers
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from policies.reason import Reason
@@ -21,10 +21,13 @@ from runtime.identity_headers import DECISION_ID, IDENTITY, REASON, SPIFFE_ID, X
 RBAC = "envoy.filters.http.rbac"
 DECIDED = "enforced_effective_policy_id"
 _NAMES = "caller_"
-_CALLED = f"{_NAMES}shadow_effective_policy_id"
+CALLED = f"{_NAMES}shadow_effective_policy_id"
 
-#: Every spelling of x-forwarded-client-cert but its own, which Envoy itself writes.
-_DISGUISED_XFCC = "x_forwarded[-_]client[-_]cert|x-forwarded(?:_client[-_]cert|-client_cert)"
+_MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+_RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
+_RECEIVED, _CALLER, _POLICY, _TOLD = "peergate.received", "peergate.caller", "peergate.policy", "peergate.told"
+#: The filters that a policy makes, in their order, with the type of their configuration.
+POLICY_FILTERS = {_RECEIVED: _MUTATION, _CALLER: _RBAC, _POLICY: _RBAC, _TOLD: _MUTATION}
 
 _CONNECTION_FACTS = {
     SANS: "%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_EMAIL_SAN%|%DOWNSTREAM_PEER_IP_SAN%",
@@ -55,20 +58,35 @@ def network_filters() -> list[Json]:
 
 def http_filters(compiled: Compiled, guard: Guard) -> list[Json]:
     """HTTP filters to put before the router."""
+    received, caller, policy, told = policy_filters(compiled, guard.settable_headers)
+    return [received, _path_noted(), caller, policy, told, _asking(guard.authorization)]
+
+
+def discovered_filters(source: Callable[[str], Json], authorization: Authorization) -> list[Json]:
+    """The same, with those that a policy makes found at `source` of their name (`ConfigSource`)."""
+    found: list[Json] = [
+        {"name": name, "config_discovery": {"config_source": source(name), "type_urls": [f"type.googleapis.com/{url}"]}}
+        for name, url in POLICY_FILTERS.items()
+    ]
+    return [found[0], _path_noted(), *found[1:], _asking(authorization)]
+
+
+def policy_filters(compiled: Compiled, settable: frozenset[str]) -> list[Json]:
+    """The filters that depend on the policy, one for each of `POLICY_FILTERS`."""
     dates = {} if compiled.admission is None else date_headers(compiled.admission)
-    before: list[JsonValue] = [*removals(guard.settable_headers), *(_put(name, value) for name, value in dates.items())]
+    before: list[JsonValue] = [*removals(settable), *(_put(name, value) for name, value in dates.items())]
     after: list[JsonValue] = [{"remove": NOT_AFTER}, {"remove": NOT_BEFORE}]
-    told: Json = {DECISION_ID: "%STREAM_ID%"}
-    filters: list[Json] = [_mutation("peergate.received", before), _path_noted()]
-    if compiled.names is not None:
-        filters.append(_rbac("peergate.caller", shadow_matcher=compiled.names, shadow_rules_stat_prefix=_NAMES))
-        told[IDENTITY] = f"%DYNAMIC_METADATA({RBAC}:{_CALLED})%"
+    told: Json = {DECISION_ID: "%STREAM_ID%", IDENTITY: f"%DYNAMIC_METADATA({RBAC}:{CALLED})%"}
     if compiled.admission is not None and compiled.admission.trust_domain is not None:
         told[SPIFFE_ID] = "%DOWNSTREAM_PEER_URI_SAN%"
-    filters.append(_rbac("peergate.policy", matcher=compiled.decides))
     after += [_put(name, str(value)) for name, value in told.items()]
-    filters += [_mutation("peergate.told", after), _asking(guard.authorization)]
-    return filters
+    named: Json = {"shadow_matcher": compiled.names, "shadow_rules_stat_prefix": _NAMES} if compiled.names else {}
+    return [
+        _mutation(_RECEIVED, before),
+        typed(_CALLER, _RBAC, **named),
+        typed(_POLICY, _RBAC, matcher=compiled.decides),
+        _mutation(_TOLD, after),
+    ]
 
 
 def denials() -> Json:
@@ -77,6 +95,7 @@ def denials() -> Json:
         "mappers": [
             _denial(DENY, Reason.DENIED_BY_RULE),
             _denial(NO_RULE, Reason.NO_MATCHING_RULE),
+            _denial(NO_CERTIFICATE, Reason.NO_CERTIFICATE),
         ]
     }
 
@@ -100,17 +119,14 @@ def _denial(decided: str, reason: Reason) -> Json:
 
 
 def removals(settable: frozenset[str]) -> list[JsonValue]:
-    """Law 7: headers that carry an identity, make a framework see another request, or that a rule may set."""
+    """Law 7: headers that carry an identity, make a framework see another request, or that a rule may set.
+
+    Names with `_` are not among them: the connection manager drops them (`headers_with_underscores_action`).
+    """
     names = (IDENTITY_HEADERS | REWRITING_HEADERS | settable) - {XFCC}
-    found: list[JsonValue] = [_removed(re.escape(name)) for name in sorted(names)]
-    found += [_removed(re.escape(prefix) + ".*") for prefix in IDENTITY_PREFIXES]
-    return [*found, _removed(_DISGUISED_XFCC)]
-
-
-def _removed(expression: str) -> Json:
-    """A name in every spelling that servers cannot tell apart: `_` for `-`, and any case."""
-    spelled = expression.replace(r"\-", "[-_]")
-    return {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": f"(?i){spelled}"}}}}
+    found: list[JsonValue] = [{"remove": name} for name in sorted(names)]
+    found += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
+    return found
 
 
 def _state(key: str, value: str) -> Json:
@@ -130,19 +146,11 @@ def _path_noted() -> Json:
 
 
 def _mutation(name: str, mutations: list[JsonValue]) -> Json:
-    return typed(
-        name,
-        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-        mutations={"request_mutations": mutations},
-    )
+    return typed(name, _MUTATION, mutations={"request_mutations": mutations})
 
 
 def _put(name: str, value: str) -> Json:
     return {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
-
-
-def _rbac(name: str, **fields: JsonValue) -> Json:
-    return typed(name, "envoy.extensions.filters.http.rbac.v3.RBAC", **fields)
 
 
 def _asking(authorization: Authorization) -> Json:

@@ -25,7 +25,7 @@ from extauth.native.matcher import (
     source_in,
     state_input,
 )
-from extauth.native.names import allowed_by, asked, denied_by
+from extauth.native.names import Names, asked
 from policies.engine.condition import Origin
 from policies.engine.host import HostPattern
 from policies.engine.pattern import SegmentPattern
@@ -37,9 +37,10 @@ _GRPC = r"(?i)application/grpc(?:[+;][^,]*)?"
 
 
 class Places:
-    """Makes matchers for a gateway that is called at one of `ports` beside the default one."""
+    """Makes matchers for a listener that clients know by one of `ports` beside the default one."""
 
-    def __init__(self, ports: tuple[int, ...]) -> None:
+    def __init__(self, names: Names, ports: tuple[int, ...]) -> None:
+        self._names = names
         self._ports = ports
 
     def branch(self, items: Sequence[Item], otherwise: Json | None = None) -> Json | None:
@@ -92,7 +93,7 @@ class Places:
             return asked("many-patterns")
         entries: list[tuple[Json, Json]] = []
         for item in items:
-            decided = _decided(item)
+            decided = self._decided(item)
             for on_match, predicates in self._conditions(item, decided, host_known=host_known, path_known=path_known):
                 if not predicates:
                     return nested(in_order(entries, on_match)) if entries else on_match
@@ -100,6 +101,11 @@ class Places:
         if not entries:
             return otherwise or {}
         return nested(in_order(entries, otherwise))
+
+    def _decided(self, item: Item) -> Json:
+        if item.step is Step.DENY:
+            return self._names.denied_by(item.rule)
+        return self._names.allowed_by(item.rule) if item.step is Step.ALLOW else asked(item.why)
 
     def _conditions(
         self, item: Item, decided: Json, *, host_known: bool, path_known: bool
@@ -121,12 +127,6 @@ class Places:
         found.append(equals(METHOD, "POST"))
         yield decided, [*found, fits(CONTENT_TYPE, _GRPC)]
         yield asked("content-type"), [*found, contains(CONTENT_TYPE, "grpc")]
-
-
-def _decided(item: Item) -> Json:
-    if item.step is Step.DENY:
-        return denied_by(item.rule)
-    return allowed_by(item.rule) if item.step is Step.ALLOW else asked(item.why)
 
 
 def _origin(origin: Origin) -> list[Json]:

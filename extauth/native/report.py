@@ -58,7 +58,8 @@ def report_from_policy(policy: PolicySet, time: float) -> NativeReport:
     if isinstance(admission, str):
         why = (admission,)
         return NativeReport(tuple(RuleReport(rule.id, ("shadow",) if rule.shadow else why) for rule in policy.rules))
-    callers = tuple(native_callers(policy, admission, mentioned_by_policy(policy)).all())
+    found = native_callers(policy, admission, mentioned_by_policy(policy))
+    callers = (*found.certified(), found.anonymous)
     known = _union(caller.allow | caller.deny for caller in callers)
     unclear = _union(caller.unsure | caller.missed for caller in callers)
     unnamed = _union(_spoken_of(caller) for caller in callers if caller.unclear)

@@ -30,10 +30,23 @@ class Admin:
                 return TcpAddress(bound["address"], bound["port_value"])
         raise LookupError(f"Envoy has no listener {name}")
 
-    def _ask(self, path: str) -> tuple[int, bytes]:
+    def drain(self) -> None:
+        """Close the listeners; open connections are told that they end (`/drain_listeners`)."""
+        self._ask("/drain_listeners?graceful", "POST")
+
+    def reopen_logs(self) -> None:
+        """Open the access logs anew, as after a rotation (`/reopen_logs`)."""
+        self._ask("/reopen_logs", "POST")
+
+    def open_requests(self) -> int:
+        """Requests under way on listeners that peergate has configured."""
+        _, body = self._ask("/stats?filter=^http\\.mtls\\.downstream_rq_active$&format=json")
+        return sum(stat.get("value", 0) for stat in json.loads(body).get("stats", ()))
+
+    def _ask(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         connection = _connection(self.address)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except http.client.HTTPException as error:

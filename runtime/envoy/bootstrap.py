@@ -13,7 +13,7 @@ from runtime.envoy import limits
 from runtime.envoy.connection_manager import NativeFilters, http_connection_manager
 from runtime.envoy.ext_authz import Authorization
 from runtime.envoy.proto_json import Json, JsonValue, any_of, seconds, typed
-from runtime.envoy.tls import DownstreamTls, json_from_downstream_tls
+from runtime.envoy.tls import DiscoveredTls, DownstreamTls, json_from_discovered_tls, json_from_downstream_tls
 
 UPSTREAM_CLUSTER = "upstream"
 LISTENER = "mtls"
@@ -28,7 +28,7 @@ class EnvoySettings:
     """
 
     listen: TcpAddress
-    tls: DownstreamTls
+    tls: DownstreamTls | DiscoveredTls
     authorization: Authorization
     upstream: Address
     admin: Address
@@ -36,12 +36,18 @@ class EnvoySettings:
     native: NativeFilters | None = None
 
 
-def bootstrap_from_settings(settings: EnvoySettings) -> Json:
-    """`envoy.config.bootstrap.v3.Bootstrap` in protobuf's JSON form."""
+def bootstrap_from_settings(settings: EnvoySettings, listeners: Json | None = None) -> Json:
+    """`envoy.config.bootstrap.v3.Bootstrap` in protobuf's JSON form.
+
+    `listeners`: where `listener_from_settings` is found (`ConfigSource`), if it may change while Envoy runs.
+    """
     return {
         "admin": {"address": json_from_address(settings.admin)},
+        # Envoy wants a name wherever something may change.
+        "node": {"id": "peergate", "cluster": "peergate"},
+        **({} if listeners is None else {"dynamic_resources": {"lds_config": listeners}}),
         "static_resources": {
-            "listeners": [_listener(settings)],
+            "listeners": [listener_from_settings(settings)] if listeners is None else [],
             "clusters": [_authorization_cluster(settings.authorization), _upstream_cluster(settings.upstream)],
         },
         "overload_manager": {
@@ -56,7 +62,10 @@ def bootstrap_from_settings(settings: EnvoySettings) -> Json:
     }
 
 
-def _listener(settings: EnvoySettings) -> Json:
+def listener_from_settings(settings: EnvoySettings) -> Json:
+    """`envoy.config.listener.v3.Listener`."""
+    tls = settings.tls
+    socket = json_from_downstream_tls(tls) if isinstance(tls, DownstreamTls) else json_from_discovered_tls(tls)
     return {
         "name": LISTENER,
         "address": json_from_address(settings.listen),
@@ -72,7 +81,7 @@ def _listener(settings: EnvoySettings) -> Json:
         "filter_chains": [
             {
                 "transport_socket_connect_timeout": seconds(limits.HANDSHAKE_SECONDS),
-                "transport_socket": json_from_downstream_tls(settings.tls),
+                "transport_socket": socket,
                 "filters": [
                     *(() if settings.native is None else settings.native.of_connection),
                     http_connection_manager(

@@ -41,11 +41,13 @@ class NativeFilters:
 
     `of_connection`: network filters before the connection manager. `of_request`: HTTP filters, ext_authz among them.
     `denials`: `LocalReplyConfig`, what the caller reads.
+    `access_log`: where it is told what was decided.
     """
 
     of_connection: tuple[Json, ...]
     of_request: tuple[Json, ...]
     denials: Json
+    access_log: Json | None = None
 
 
 def http_connection_manager(
@@ -60,7 +62,10 @@ def http_connection_manager(
         **_CLIENT_FACTS,
         **_BOUNDS,
         **_outside_headers_removed(authorization),
-        **({} if access_log is None else _access_log(access_log, authorization, native)),
+        access_log=[
+            *(() if access_log is None else (_access_log(access_log, authorization, native),)),
+            *(() if native is None or native.access_log is None else (native.access_log,)),
+        ],
         **({} if native is None else {"local_reply_config": native.denials}),
         http_filters=[
             *((json_from_authorization(authorization),) if native is None else native.of_request),
@@ -176,4 +181,4 @@ def _access_log(path: Path, authorization: Authorization, native: NativeFilters 
         path=str(path),
         log_format={"json_format": fields},
     )
-    return {"access_log": [{"name": "envoy.access_loggers.file", "typed_config": log}]}
+    return {"name": "envoy.access_loggers.file", "typed_config": log}

@@ -25,6 +25,8 @@ START_SECONDS = 20.0
 POLL_SECONDS = 0.02
 #: Seconds that open requests get at the end before Envoy is killed.
 STOP_SECONDS = 5.0
+#: Milliseconds after which a line of an access log is in its file (Envoy: 10 000).
+LOG_FLUSH_MILLISECONDS = 200
 
 _COMPLAINT = re.compile(r"\[(?:critical|error)]\[[^]]*] (?:\[[^]]*] )?(.*)")
 
@@ -54,6 +56,7 @@ class EnvoyProcess:
             *("--concurrency", str(concurrency)),
             *("--log-level", "warning"),
             *("--log-path", str(log)),
+            *("--file-flush-interval-msec", str(LOG_FLUSH_MILLISECONDS)),
             "--disable-hot-restart",
             "--reject-unknown-dynamic-fields",
         ]
@@ -75,6 +78,21 @@ class EnvoyProcess:
     def pid(self) -> int:
         """The process id of Envoy itself."""
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def drain(self, seconds: float) -> None:
+        """Close the listeners, and give open requests `seconds` to end. Does nothing if Envoy has ended."""
+        deadline = time.monotonic() + seconds
+        try:
+            self.admin.drain()
+            while self.is_running and self.admin.open_requests() and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+        except OSError:
+            pass  # it has ended
 
     @property
     def address(self) -> TcpAddress:

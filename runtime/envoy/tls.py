@@ -36,19 +36,52 @@ class DownstreamTls:
     admit_untrusted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class DiscoveredTls:
+    """As `DownstreamTls`, from secrets that may change while Envoy runs: where the two are found (`ConfigSource`)."""
+
+    certificate: Json
+    client_cas: Json
+    require_client_certificate: bool
+
+
+#: The names of the two secrets.
+SERVER_SECRET, CLIENT_CAS_SECRET = "server", "client-cas"
+
+
+def json_from_discovered_tls(tls: DiscoveredTls) -> Json:
+    """`envoy.config.core.v3.TransportSocket` of one filter chain."""
+    return _transport_socket(
+        {
+            "tls_certificate_sds_secret_configs": [{"name": SERVER_SECRET, "sds_config": tls.certificate}],
+            "validation_context_sds_secret_config": {"name": CLIENT_CAS_SECRET, "sds_config": tls.client_cas},
+        },
+        require=tls.require_client_certificate,
+    )
+
+
 def json_from_downstream_tls(tls: DownstreamTls) -> Json:
     """`envoy.config.core.v3.TransportSocket` of one filter chain."""
-    return typed(
-        "envoy.transport_sockets.tls",
-        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        require_client_certificate=tls.require_client_certificate,
-        common_tls_context={
-            "alpn_protocols": ["h2", "http/1.1"],
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+    return _transport_socket(
+        {
             "tls_certificates": [
                 {"certificate_chain": {"filename": str(tls.certificate)}, "private_key": {"filename": str(tls.key)}}
             ],
             **_validation(tls),
+        },
+        require=tls.require_client_certificate,
+    )
+
+
+def _transport_socket(secrets: Json, *, require: bool) -> Json:
+    return typed(
+        "envoy.transport_sockets.tls",
+        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        require_client_certificate=require,
+        common_tls_context={
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            **secrets,
         },
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import Guard, denials, http_filters, network_filters
+from extauth.native.names import verdict_from_name
 from policies.engine.policy_set import PolicySet
 from policies.reason import Reason
 from runtime.envoy.connection_manager import NativeFilters
@@ -72,16 +73,13 @@ class NativeFronts:
 
     def _compare(self, name: str, case: Case) -> None:
         """Envoy says which rule decided, or that it has asked."""
-        kind, _, rule = name.partition(":")
-        if kind == "ask":
+        verdict = verdict_from_name(name)
+        if verdict is None:
             self.asked += 1
             return
         self.decided += 1
-        if kind == "none":
-            assert case.expect.reason.value == rule
-        else:
-            assert (kind, case.expect.effect.value) in {("allow", "allow"), ("deny", "deny")}
-            assert rule in case.expect.rules
+        assert (verdict.effect, verdict.reason) == (case.expect.effect, case.expect.reason)
+        assert verdict.rule is None or verdict.rule in case.expect.rules
 
 
 @pytest.fixture(scope="module")

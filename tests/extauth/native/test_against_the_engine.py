@@ -133,7 +133,7 @@ def _assert_agrees(policy: PolicySet, compiled: Compiled, facts: IdentityFacts, 
     wanted = request(peer, target, method=method, host=host, headers=headers, source=source, time=TIME)
     found = decided(compiled.decides, seen_from_request(wanted, known, f"{serial:x}", LEAF))
     assert found is not None
-    kind, _, rule = found.partition(":")
+    kind, _, rule = found.partition("@")[0].partition(":")
     decision = evaluate(policy, wanted)
     if kind == "allow":
         assert decision.effect is Effect.ALLOW

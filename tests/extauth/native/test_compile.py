@@ -1,6 +1,7 @@
 """What is compiled, what is asked, and that Envoy takes all of it."""
 
 import warnings
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from extauth.native.filters import denials, network_filters
 from extauth.native.matcher import header_input
 from extauth.native.report import report_from_policy
 from policies.peer.certificate import IdentityFacts
+from policies.peer.trust import TrustEntry
 from runtime.address import TcpAddress, UnixAddress
 from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings
 from runtime.envoy.connection_manager import NativeFilters
@@ -55,7 +57,8 @@ _MESSAGES = (
 def ask(rules: str, uri: str, target: str = "/v1", chain: str = LEAF, host: str = "h.example") -> str | None:
     facts = IdentityFacts(uri=(uri,))
     wanted = request(target=target, host=host)
-    return decided(compiled_of(rules).decides, seen_from_request(wanted, facts, "0a1b", chain))
+    found = decided(compiled_of(rules).decides, seen_from_request(wanted, facts, "0a1b", chain))
+    return None if found is None else found.partition("@")[0]
 
 
 def test_every_shape_is_taken_by_envoy_itself(tmp_path: Path) -> None:
@@ -143,6 +146,14 @@ def test_a_policy_that_asks_a_responder_about_its_callers_is_asked_for_everythin
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
     compiled = compiled_from_policy(policy_of("rules: [{id: a, allow: authenticated, to: any}]"), TIME + 400 * 86_400)
     assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
+
+
+def test_every_field_of_a_trust_entry_was_thought_of() -> None:
+    # A field that nobody has looked at here could let through what it refuses.
+    assert {field.name for field in fields(TrustEntry)} == {
+        *("name", "anchors", "intermediates", "spiffe_trust_domain", "crls", "revocation", "max_lifetime"),
+        *("clock_skew", "min_rsa_bits", "bundle_sequence", "unfetched", "anchors_from", "ocsp"),
+    }
 
 
 def test_the_report_says_of_each_rule_why_it_is_asked() -> None:

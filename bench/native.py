@@ -1,0 +1,146 @@
+"""The policy inside Envoy, against no authorization, against Envoy's own list of RBAC policies, and against asking.
+
+Everything shares one core, as in `bench.envoy`. A native request is judged in full: names, chain, dates and revocation.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.envoy import envoy_with, get_of, unchanged, without_authorization, written_tls
+from bench.figure import Bound, Figure, ratios
+from bench.load_generator import Http2Load, load_generator
+from bench.processes import cores, serving
+from bench.scenario import LITERAL_PATH, ROOT_FILE, Mesh, host_of, loaded_policy, spread, uri_of
+from bench.services import GRPC, HTTP, Loaded, Round, alternated, peergate_command
+from extauth.native.compile import compiled_from_policy
+from extauth.native.filters import Guard, http_filters, network_filters
+from runtime.address import UnixAddress
+from runtime.envoy.binary import envoy_version, find_envoy
+from runtime.envoy.ext_authz import Authorization, Protocol
+from runtime.envoy.proto_json import Json, typed
+
+PART = "native"
+_ALONE = "no authorization"
+_STREAMS = 16
+#: What changes the bootstrap of an Envoy.
+Change = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How much is measured. `linear`: sizes of Envoy's list of RBAC policies, which is slow."""
+
+    sizes: tuple[int, ...] = (10, 1_000, 10_000)
+    linear: tuple[int, ...] = (10, 1_000)
+    asking: int = 1_000
+    callers: int = 8
+    rounds: int = 7
+    seconds: float = 1.0
+
+
+def figures(settings: Settings | None = None) -> Iterator[Figure]:
+    """Measure. Raises EnvoyMissingError."""
+    settings = settings or Settings()
+    binary = find_envoy(os.environ)
+    with TemporaryDirectory(prefix="peergate-") as folder:
+        rounds = _measured(settings, binary, Path(folder))
+    rates = {name: tuple(each.tally.rate for each in found) for name, found in rounds.items()}
+    costs = {name: tuple(each.microseconds for each in found) for name, found in rounds.items()}
+    for name, rate in rates.items():
+        yield Figure(PART, name, "req/s", rate, note=f"Envoy {envoy_version(binary)}" if name == _ALONE else "")
+    for name in rates:
+        yield Figure(PART, f"processor time of one request: {name}", "µs", costs[name])
+    for size in settings.sizes:
+        native = _native(size)
+        bound = Bound(0.75, at_least=True)
+        yield Figure(PART, f"{native} : {_ALONE}", "x", ratios(rates[native], rates[_ALONE]), bound)
+    native, asking = _native(settings.asking), _asking(GRPC, settings.asking)
+    yield Figure(PART, f"{native} : {asking}", "x", ratios(rates[native], rates[asking]), Bound(4, at_least=True))
+
+
+def _measured(settings: Settings, binary: Path, folder: Path) -> dict[str, list[Round]]:
+    mesh = Mesh.new()
+    (folder / ROOT_FILE).write_bytes(mesh.root.pem)
+    callers = mesh.callers(spread(min(settings.sizes), settings.callers))
+    tls = written_tls(mesh, callers, folder)
+    server_core, generator_cores = cores()
+    with ExitStack() as stack:
+        loaded: dict[str, Loaded] = {}
+        for name, change, form in _variants(settings, mesh, folder):
+            own = folder / name.translate(str.maketrans(" ,/", "---"))
+            own.mkdir()
+            service = own / "authz.sock"
+            if form is not None:
+                policy = mesh.write(own, settings.asking)
+                stack.enter_context(serving(peergate_command(form, policy, service, "off"), service, server_core))
+            protocol = Protocol.HTTP if form == HTTP else Protocol.GRPC
+            envoy = stack.enter_context(envoy_with(binary, own, folder, service, protocol, server_core, change))
+            loads = [Http2Load(envoy.address, (get_of(caller),), _STREAMS, tls=tls[caller.index]) for caller in callers]
+            loaded[name] = Loaded(stack.enter_context(load_generator(loads, generator_cores)), envoy.pid)
+        return alternated(loaded, settings.rounds, settings.seconds)
+
+
+def _variants(settings: Settings, mesh: Mesh, folder: Path) -> Iterator[tuple[str, Change, str | None]]:
+    yield _ALONE, without_authorization, None
+    for size in settings.sizes:
+        yield _native(size), _decided_natively(mesh, folder, size), None
+    for size in settings.linear:
+        yield f"RBAC list, {size} policies", _decided_by_list(size), None
+    for form in (GRPC, HTTP):
+        yield _asking(form, settings.asking), unchanged, form
+
+
+def _native(size: int) -> str:
+    return f"native, {size} rules"
+
+
+def _asking(form: str, size: int) -> str:
+    return f"{form} ext_authz, {size} rules"
+
+
+def _decided_natively(mesh: Mesh, folder: Path, size: int) -> Change:
+    """As `peergate policy export envoy` has it, with the issuing CA in the policy, and a CRL of it."""
+    own = folder / f"policy-of-{size}"
+    own.mkdir()
+    revoked = mesh.issuing.issue(uri=[uri_of(0)])
+    (own / "issuing.pem").write_bytes(mesh.issuing.pem)
+    (own / "issuing.crl").write_bytes(mesh.issuing.crl([revoked.certificate]))
+    path = mesh.write(own, size)
+    anchors = f"anchors: [{ROOT_FILE}]"
+    named = f"{anchors}, intermediates: [issuing.pem], crls: [issuing.crl]"
+    path.write_text(path.read_text(encoding="utf-8").replace(anchors, named), encoding="utf-8")
+    compiled = compiled_from_policy(loaded_policy(path), mesh.time)
+    guard = Guard(Authorization(UnixAddress(str(own / "nobody.sock"))), frozenset())
+
+    def change(chain: Any) -> None:
+        without_authorization(chain)
+        manager = chain["filters"][-1]["typed_config"]
+        manager["http_filters"] = [*http_filters(compiled, guard), *manager["http_filters"]]
+        chain["filters"] = [*network_filters(), *chain["filters"]]
+
+    return change
+
+
+def _decided_by_list(size: int) -> Change:
+    policies: Json = {f"rule-{number}": _listed(number) for number in range(size)}
+    rbac = typed("rbac", "envoy.extensions.filters.http.rbac.v3.RBAC", rules={"action": "ALLOW", "policies": policies})
+
+    def change(chain: Any) -> None:
+        without_authorization(chain)
+        chain["filters"][-1]["typed_config"]["http_filters"].insert(0, rbac)
+
+    return change
+
+
+def _listed(number: int) -> Json:
+    host: Json = {"header": {"name": ":authority", "string_match": {"exact": host_of(number)}}}
+    path: Json = {"url_path": {"path": {"exact": LITERAL_PATH}}}
+    return {
+        "permissions": [{"and_rules": {"rules": [host, path]}}],
+        "principals": [{"authenticated": {"principal_name": {"exact": uri_of(number)}}}],
+    }

@@ -1,0 +1,136 @@
+"""Decisions that Envoy made, read from its access log: the same records as of any other enforcement point (law 10).
+
+Envoy writes one JSON object a line for what it decided itself; what it asked, peergate has recorded.
+"""
+
+import json
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+
+from extauth.native.filters import CALLED, DECIDED, RBAC
+from extauth.native.names import ALLOW, DENY, NONE, verdict_from_name
+from policies.engine.decision import NO_CAPTURES, Decision
+from policies.engine.request import Request
+from policies.peer.certificate import IdentityFacts
+from policies.peer.digest import sha256
+from policies.peer.errors import DistinguishedNameError
+from policies.peer.name import DistinguishedName
+from policies.peer.presented import NO_CERTIFICATE, AssertedIdentity, Presented
+from runtime.envoy.proto_json import Json, any_of
+
+_ABSENT = "-"
+_FIELDS: Json = {
+    "id": "%STREAM_ID%",
+    "time": "%START_TIME(%s.%6f)%",
+    "decided": f"%DYNAMIC_METADATA({RBAC}:{DECIDED})%",
+    "names": f"%DYNAMIC_METADATA({RBAC}:{CALLED})%",
+    "method": "%REQUEST_HEADER(:METHOD)%",
+    "host": "%REQUEST_HEADER(:AUTHORITY)%",
+    "path": "%REQUEST_HEADER(:PATH)%",
+    "content_type": "%REQUEST_HEADER(CONTENT-TYPE)%",
+    "trace": "%REQUEST_HEADER(TRACEPARENT)%",
+    "source": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "sni": "%REQUESTED_SERVER_NAME%",
+    "uri": "%DOWNSTREAM_PEER_URI_SAN%",
+    "dns": "%DOWNSTREAM_PEER_DNS_SAN%",
+    "subject": "%DOWNSTREAM_PEER_SUBJECT%",
+    "issuer": "%DOWNSTREAM_PEER_ISSUER%",
+    "serial": "%DOWNSTREAM_PEER_SERIAL%",
+    "fingerprint": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
+}
+
+
+class NativeDecision(NamedTuple):
+    """One line. `time`: epoch seconds; `trace_parent`: the header as received, if there was one."""
+
+    decision: Decision
+    request: Request
+    decision_id: str
+    time: float
+    trace_parent: str | None
+
+
+def access_log(path: str) -> Json:
+    """`AccessLog`: what Envoy decided itself goes to the file `path`, a line each."""
+    return {
+        "name": "envoy.access_loggers.file",
+        "filter": {"or_filter": {"filters": [_decided(kind) for kind in (ALLOW, DENY, NONE)]}},
+        "typed_config": any_of(
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format={"json_format": _FIELDS}
+        ),
+    }
+
+
+def _decided(kind: str) -> Json:
+    matcher: Json = {"filter": RBAC, "path": [{"key": DECIDED}], "value": {"string_match": {"prefix": kind}}}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+
+
+def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, ...]]) -> NativeDecision:
+    """One decision. `trust_of`: the entries of a generation, which vouch for every caller. Raises ValueError."""
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError("the line is no object")  # noqa: TRY004 - one error for whatever is wrong with a line
+    verdict = verdict_from_name(_text(found, "decided"))
+    if verdict is None:
+        raise ValueError("peergate was asked, so it has the record")
+    trust = trust_of(verdict.generation)
+    peer = _peer(found, trust)
+    moment = float(_text(found, "time"))
+    names = _text(found, "names")
+    decision = Decision(
+        verdict.effect,
+        verdict.reason,
+        () if verdict.rule is None else (verdict.rule,),
+        tuple(sorted(names.split(","))) if names else (),
+        () if peer is NO_CERTIFICATE else trust,
+        NO_CAPTURES,
+        (),
+        (),
+        (),
+        None,
+        verdict.generation,
+    )
+    content_type = _text(found, "content_type")
+    request = Request(
+        peer,
+        _text(found, "method"),
+        _text(found, "path"),
+        _text(found, "host"),
+        {"content-type": (content_type,)} if content_type else {},
+        None,
+        ip_address(_text(found, "source")) if _text(found, "source") else None,
+        _text(found, "sni") or None,
+        moment,
+    )
+    return NativeDecision(decision, request, _text(found, "id"), moment, _text(found, "trace") or None)
+
+
+def _peer(found: dict[str, Any], trust: tuple[str, ...]) -> Presented:
+    fingerprint = _text(found, "fingerprint")
+    if not fingerprint:
+        return NO_CERTIFICATE
+    uri, dns = _text(found, "uri"), _text(found, "dns")
+    facts = IdentityFacts(
+        uri=(uri,) if uri else (),
+        dns=(dns,) if dns else (),
+        subject=_name(found, "subject"),
+        issuer=_name(found, "issuer"),
+        serial=int(_text(found, "serial") or "0", 16),
+        cert_sha256=bytes.fromhex(fingerprint),
+    )
+    return AssertedIdentity(facts, frozenset(trust), sha256(fingerprint.encode()))
+
+
+def _name(found: dict[str, Any], field: str) -> DistinguishedName | None:
+    """A name as Envoy writes it; unknown where that is not RFC 4514."""
+    try:
+        return DistinguishedName.parse(_text(found, field))
+    except DistinguishedNameError:
+        return None
+
+
+def _text(found: dict[str, Any], field: str) -> str:
+    value = found.get(field)
+    return value if isinstance(value, str) and value != _ABSENT else ""

@@ -1,0 +1,1 @@
+"""`peergate up`: Envoy with mTLS, the policy inside it, and peergate for what Envoy asks, on one machine."""

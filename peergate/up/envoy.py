@@ -1,0 +1,165 @@
+"""The Envoy of `up`: what it is told, in files that it follows, and that it runs."""
+
+import os
+import ssl
+from contextlib import closing
+from pathlib import Path
+from threading import Event, Thread
+
+from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
+from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
+from extauth.native.filters import denials, discovered_filters, network_filters, policy_filters
+from extauth.native.records import access_log
+from peergate.up.configuration import UpSettings
+from policies.engine.policy_set import PolicySet
+from runtime.address import TcpAddress, UnixAddress
+from runtime.envoy import limits
+from runtime.envoy.binary import find_envoy
+from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings, listener_from_settings
+from runtime.envoy.connection_manager import NativeFilters
+from runtime.envoy.errors import EnvoyError
+from runtime.envoy.ext_authz import Authorization
+from runtime.envoy.process import EnvoyProcess
+from runtime.envoy.proto_json import Json
+from runtime.envoy.tls import CLIENT_CAS_SECRET, SERVER_SECRET, DiscoveredTls
+from runtime.errors import ConfigurationError
+from runtime.listener import bound_from_address
+from runtime.listener_tls import LiveTls
+from runtime.service_log import service_logger
+
+_LOGGER = service_logger("envoy")
+LISTENER_FILE = "listener"
+#: Seconds between two looks at the process and at the files of the listener's certificate.
+LOOK_SECONDS = 0.25
+
+
+class UpEnvoy:
+    """One Envoy in a folder that nobody else may read, kept up to date, and started anew if it ends."""
+
+    def __init__(self, settings: UpSettings, tls: LiveTls, folder: Path, authorization: UnixAddress) -> None:
+        self._settings = settings
+        self._tls = tls
+        self._folder = folder
+        self._files = EnvoyFiles(folder)
+        self._authorization = Authorization(authorization)
+        self._address = _with_port(settings.listen)
+        self._process: EnvoyProcess | None = None
+        self._stopping = Event()
+        self._thread = Thread(target=self._look_after, name="envoy", daemon=True)
+        self.access_log = folder / "access.log"
+        self.restarts = 0
+
+    @property
+    def address(self) -> TcpAddress:
+        """Where it listens, with the port that was chosen for port 0."""
+        return self._address
+
+    @property
+    def pid(self) -> int:
+        """The process id of Envoy; 0 before `start`."""
+        return 0 if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start Envoy with what `apply` has written, wait until it serves. Raises ConfigurationError."""
+        self._write_server_certificate()
+        try:
+            self._process = self._started()
+        except (EnvoyError, OSError) as error:
+            raise ConfigurationError(f"Envoy does not start: {error}") from None
+        self._thread.start()
+
+    def apply(self, policy: PolicySet | None, time: float) -> None:
+        """Tell Envoy the policy that is in force from `time` on (epoch seconds). Raises OSError."""
+        compiled = self._compiled(policy, time)
+        settable = frozenset[str]() if policy is None else policy.settable_headers
+        # The CAs come last: who is let in meets the filters that know them.
+        for filter_ in policy_filters(compiled, settable):
+            self._files.write(str(filter_["name"]), EXTENSION, filter_)
+        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy)))
+        self._files.write(CLIENT_CAS_SECRET, SECRET, self._client_cas(policy))
+
+    def stop(self, seconds: float) -> None:
+        """Take nothing more, give open requests `seconds`, end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(LOOK_SECONDS * 4)
+        if self._process is not None:
+            self._process.drain(seconds)
+            self._process.stop()
+
+    def reopen_logs(self) -> None:
+        """Have Envoy open its access log anew. Raises OSError while Envoy does not answer."""
+        if self._process is not None:
+            self._process.admin.reopen_logs()
+
+    def _compiled(self, policy: PolicySet | None, time: float) -> Compiled:
+        if policy is None or not self._settings.native:
+            return asking_everything("no-policy" if policy is None else "not-native")
+        try:
+            return compiled_from_policy(policy, time, (self._address.port,))
+        except Exception:
+            # The old policy must not stay in force inside Envoy.
+            _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
+            return asking_everything("internal-error")
+
+    def _envoy_settings(self, policy: PolicySet | None) -> EnvoySettings:
+        source = self._files.source
+        return EnvoySettings(
+            listen=self._address,
+            tls=DiscoveredTls(
+                source(SERVER_SECRET),
+                source(CLIENT_CAS_SECRET),
+                require_client_certificate=policy is None or not policy.allows_unauthenticated,
+            ),
+            authorization=self._authorization,
+            upstream=self._settings.upstream,
+            admin=UnixAddress(str(self._folder / "admin.sock")),
+            native=NativeFilters(
+                of_connection=tuple(network_filters()),
+                of_request=tuple(discovered_filters(source, self._authorization)),
+                denials=denials(),
+                access_log=access_log(str(self.access_log)),
+            ),
+        )
+
+    def _client_cas(self, policy: PolicySet | None) -> Json:
+        """Without a policy only the listener's own certificate is trusted, so that nobody gets in."""
+        ders = () if policy is None else policy.trust.client_ca_ders()
+        pem = "".join(map(ssl.DER_cert_to_PEM_cert, ders)) or self._tls.material.certificate.decode("ascii", "replace")
+        context: Json = {"trusted_ca": {"inline_string": pem}, "max_verify_depth": limits.CHAIN_DEPTH}
+        return {"name": CLIENT_CAS_SECRET, "validation_context": context}
+
+    def _write_server_certificate(self) -> None:
+        material = self._tls.material
+        certificate: Json = {
+            "certificate_chain": {"inline_string": material.certificate.decode("ascii", "replace")},
+            "private_key": {"inline_string": material.key.decode("ascii", "replace")},
+        }
+        self._files.write(SERVER_SECRET, SECRET, {"name": SERVER_SECRET, "tls_certificate": certificate})
+
+    def _started(self) -> EnvoyProcess:
+        settings = self._envoy_settings(None)
+        bootstrap = bootstrap_from_settings(settings, self._files.source(LISTENER_FILE))
+        return EnvoyProcess.run(
+            find_envoy(os.environ), bootstrap, settings.admin, self._folder, concurrency=self._settings.threads
+        )
+
+    def _look_after(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                if self._tls.renewed() is not None:
+                    self._write_server_certificate()
+                if self._process is not None and not self._process.is_running:
+                    _LOGGER.error("Envoy has ended and is started anew")
+                    self._process = self._started()
+                    self.restarts += 1
+            except Exception:
+                _LOGGER.exception("Envoy could not be looked after")
+
+
+def _with_port(address: TcpAddress) -> TcpAddress:
+    """With a port that is free now in the place of 0: an Envoy that is started anew must listen where the first did."""
+    if address.port:
+        return address
+    with closing(bound_from_address(address, share_port=False)) as bound:
+        return TcpAddress(address.host, bound.getsockname()[1])

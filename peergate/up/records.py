@@ -1,0 +1,125 @@
+"""The decisions of Envoy, followed in its access log as they are written: counted, and handed to the decision log."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+from typing import BinaryIO
+
+from extauth.native.records import native_decision_from_line
+from policies.engine.policy_set import PolicySet
+from policies.engine.record import Enforcement
+from runtime.complaint import Complaint
+from runtime.decision_log import Entry
+from runtime.metrics import LossCause
+from runtime.service import Serving
+from runtime.service_log import service_logger
+from runtime.trace import trace_id_from_traceparent
+
+_LOGGER = service_logger("envoy")
+#: Seconds between two looks.
+LOOK_SECONDS = 0.1
+#: Bytes read at once, bytes after which the file is begun anew, and bytes behind which lines are lost, and counted.
+READ_BYTES = 1024 * 1024
+FILE_BYTES = 64 * 1024 * 1024
+BACKLOG_BYTES = 256 * 1024 * 1024
+
+
+class NativeRecords:
+    """Reads the access log of one Envoy in a thread."""
+
+    def __init__(self, path: Path, serving: Serving, reopen: Callable[[], None]) -> None:
+        """`reopen` has Envoy open the file anew. Raises OSError if the file cannot be made."""
+        self._path = path
+        self._serving = serving
+        self._reopen = reopen
+        self._counters = serving.metrics.decision_counters(Enforcement.NATIVE)
+        self._policies: dict[str, PolicySet] = {}
+        self._rest = b""
+        self._complaint = Complaint()
+        self._stopping = Event()
+        path.touch(0o600)
+        self._file: BinaryIO = path.open("rb")
+        self._thread = Thread(target=self._follow, name="native-records", daemon=True)
+
+    def start(self) -> None:
+        """Follow."""
+        self._thread.start()
+
+    def know(self, policy: PolicySet) -> None:
+        """Decisions of this generation may come, and those of the last few before it."""
+        self._policies[policy.generation] = policy
+        for old in list(self._policies)[:-4]:
+            del self._policies[old]
+
+    def stop(self) -> None:
+        """Read what is there and end; Envoy must have ended."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._read()
+        self._file.close()
+
+    def _follow(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                self._read()
+                if self._file.tell() > FILE_BYTES:
+                    self._begin_anew()
+            except Exception:
+                _LOGGER.exception("the access log of Envoy could not be read")
+
+    def _begin_anew(self) -> None:
+        """What Envoy still writes to the old file is read before the new one."""
+        self._path.unlink()
+        self._path.touch(0o600)
+        self._reopen()
+        self._stopping.wait(LOOK_SECONDS * 10)
+        self._read()
+        self._file.close()
+        self._file = self._path.open("rb")
+
+    def _read(self) -> None:
+        self._skip_backlog()
+        while chunk := self._file.read(READ_BYTES):
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            for line in lines:
+                self._take(line)
+
+    def _skip_backlog(self) -> None:
+        """Whoever writes faster than this reads, for long, loses records; how many is counted."""
+        if os.fstat(self._file.fileno()).st_size - self._file.tell() <= BACKLOG_BYTES:
+            return
+        lost = 0
+        while chunk := self._file.read(READ_BYTES):
+            lost += chunk.count(b"\n")
+        self._rest = b""
+        self._serving.metrics.records_lost[LossCause.QUEUE_FULL].inc(lost)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            found = native_decision_from_line(line, self._trust_of)
+        except (ValueError, KeyError) as error:
+            if self._complaint.due():
+                facts = {"error": str(error), "line": repr(line[:200])}
+                _LOGGER.warning("a line of the access log of Envoy cannot be read", extra={"facts": facts})
+            self._serving.metrics.records_lost[LossCause.UNWRITABLE].inc()
+            return
+        self._counters[found.decision.reason].inc()
+        if self._serving.log is not None:
+            self._serving.log.append(
+                Entry(
+                    found.decision,
+                    found.request,
+                    found.decision_id,
+                    Enforcement.NATIVE,
+                    found.time,
+                    0.0,
+                    self._policies.get(found.decision.generation),
+                    trace_id_from_traceparent((found.trace_parent,)) if found.trace_parent else None,
+                )
+            )
+
+    def _trust_of(self, generation: str) -> tuple[str, ...]:
+        policy = self._policies.get(generation)
+        return () if policy is None else tuple(entry.name for entry in policy.trust.entries)

@@ -1,0 +1,216 @@
+"""The Envoy of `up` alone, with nobody to ask: what it decides, it decides by itself, and what it asks is denied."""
+
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from peergate.demo.client import Credentials, client_context
+from peergate.demo.upstream import EchoUpstream
+from peergate.up.configuration import UpSettings
+from peergate.up.envoy import UpEnvoy
+from pki.authority import Authority
+from policies.engine.policy_set import PolicySet
+from runtime.address import TcpAddress, UnixAddress
+from runtime.listener_tls import LiveTls, TlsFiles
+from runtime.live_policy import loaded_from_reading
+from runtime.policy_source import PolicySource
+
+BILLING = "spiffe://acme.internal/ns/prod/sa/billing"
+POLICY = f"""\
+version: 1
+trust: {{mesh: {{anchors: [ca.pem], spiffe_trust_domain: acme.internal, crls: [crls]}}}}
+identities: {{billing: {{uri: "{BILLING}"}}}}
+rules:
+  - {{id: reads, allow: billing, to: {{paths: ["/v1/**"]}}}}
+  - {{id: tells, allow: billing, to: {{paths: [/told]}}, set_headers: {{x-told: "yes"}}}}
+"""
+
+
+@dataclass
+class World:
+    """A running Envoy, its authority, and a caller."""
+
+    folder: Path
+    authority: Authority
+    envoy: UpEnvoy
+    upstream: EchoUpstream
+    open: ExitStack
+
+    def policy(self, text: str = POLICY) -> PolicySet:
+        (self.folder / "policy.yaml").write_text(text)
+        loaded = loaded_from_reading(PolicySource(str(self.folder / "policy.yaml")).reading())
+        assert loaded.policy is not None, loaded.problems
+        return loaded.policy
+
+    def apply(self, text: str = POLICY) -> None:
+        self.envoy.apply(self.policy(text), time.time())
+
+    def caller(self, name: str = "billing", lives: timedelta = timedelta(days=1)) -> "Connection":
+        issued = self.authority.issue(uri=[BILLING], not_after=datetime.now(UTC) + lives)
+        credentials = Credentials(self.folder / f"{name}.pem", self.folder / f"{name}.key")
+        credentials.chain.write_bytes(issued.chain_pem)
+        credentials.key.write_bytes(issued.key_pem)
+        address = self.envoy.address
+        raw = socket.create_connection((address.host, address.port), 5)
+        self.open.enter_context(raw)
+        context = client_context(self.folder / "ca.pem", credentials)
+        tls = self.open.enter_context(context.wrap_socket(raw, server_hostname="h.example"))
+        return Connection(tls, issued.certificate)
+
+
+@dataclass
+class Connection:
+    """One open connection with a certificate."""
+
+    tls: ssl.SSLSocket
+    certificate: x509.Certificate
+
+    def status(self, target: str = "/v1/a") -> int:
+        self.tls.sendall(f"GET {target} HTTP/1.1\r\nHost: h.example\r\n\r\n".encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            received = self.tls.recv(65536)
+            assert received, "the connection was closed"
+            head += received
+        _, _, rest = head.partition(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(rest) < int(length.split(b":")[1]):
+            rest += self.tls.recv(65536)
+        return int(head.split(b" ", 2)[1])
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[World]:
+    authority = Authority.root("mesh")
+    server = authority.issue(dns=["h.example"], server=True, client=False)
+    (folder / "crls").mkdir()
+    files = {"ca.pem": authority.pem, "s.pem": server.pem, "s.key": server.key_pem, "crls/a.crl": authority.crl([])}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    tls = TlsFiles(str(folder / "s.pem"), str(folder / "s.key"), flag_prefix="--")
+    run = folder / "run"
+    run.mkdir()
+    with EchoUpstream() as upstream, ExitStack() as connections:
+        settings = UpSettings(
+            TcpAddress("127.0.0.1", 0), tls, TcpAddress("127.0.0.1", upstream.port), threads=1, native=True
+        )
+        envoy = UpEnvoy(settings, LiveTls(tls), run, UnixAddress(str(run / "nobody.sock")))
+        world = World(folder, authority, envoy, upstream, connections)
+        world.apply()
+        try:
+            envoy.start()
+            yield world
+        finally:
+            envoy.stop(0)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with running(tmp_path) as found:
+        yield found
+
+
+def within(seconds: float, wanted: Callable[[], bool]) -> bool:
+    """Whether `wanted` comes about; a busy machine gets twice the time."""
+    deadline = time.monotonic() + 2 * seconds
+    while time.monotonic() < deadline:
+        if wanted():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_native_routes_go_on_while_nobody_answers_and_asked_ones_are_denied(world: World) -> None:
+    caller = world.caller()
+    assert [caller.status(target) for target in ("/v1/a", "/told", "/v1/a%20b", "/v2")] == [200, 403, 403, 403]
+    assert [request.target for request in world.upstream.received] == ["/v1/a"]
+
+
+def test_a_revoked_certificate_is_refused_on_an_open_connection_within_two_seconds(world: World) -> None:
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    revoked = world.authority.crl([caller.certificate])
+    (world.folder / "crls" / "a.crl").write_bytes(revoked)
+    world.apply()
+    assert within(2, lambda: caller.status() == 403)
+    assert other.status() == 200
+
+
+def test_a_certificate_that_expires_is_refused_on_an_open_connection(world: World) -> None:
+    caller = world.caller(lives=timedelta(seconds=2))
+    assert caller.status() == 200
+    assert within(4, lambda: caller.status() == 403)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        'deny: {{serial: "{serial:x}"}}',
+        'deny: {{fingerprint: "sha256:{fingerprint}"}}',
+        'deny: {{uri: "' + BILLING + '", fingerprint: "sha256:{fingerprint}"}}',
+    ],
+)
+def test_a_blocked_certificate_is_refused_on_an_open_connection(world: World, block: str) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    fingerprint = caller.certificate.fingerprint(SHA256()).hex()
+    rule = block.format(serial=caller.certificate.serial_number, fingerprint=fingerprint)
+    world.apply(POLICY + f"  - {{id: block, {rule}, to: any}}\n")
+    assert within(2, lambda: caller.status() == 403)
+
+
+def test_a_change_of_the_policy_is_in_force_on_an_open_connection(world: World) -> None:
+    caller = world.caller()
+    assert caller.status("/v2/a") == 403
+    world.apply(POLICY.replace("/v1/**", "/v2/**"))
+    assert within(2, lambda: caller.status("/v2/a") == 200)
+    assert caller.status("/v1/a") == 403
+
+
+def test_without_a_policy_nobody_gets_in(world: World) -> None:
+    world.envoy.apply(None, time.time())
+
+    def is_refused() -> bool:
+        try:
+            return world.caller().status() == 403
+        except (OSError, AssertionError):
+            return True
+
+    assert within(2, is_refused)
+
+
+def test_an_envoy_that_is_killed_runs_again_within_two_seconds(world: World) -> None:
+    assert world.caller().status() == 200
+    os.kill(world.envoy.pid, signal.SIGKILL)
+
+    def serves() -> bool:
+        try:
+            return world.caller().status() == 200
+        except (OSError, AssertionError):
+            return False
+
+    assert within(2, serves)
+    assert world.envoy.restarts == 1
+
+
+def test_a_renewed_server_certificate_is_shown_to_new_connections(world: World) -> None:
+    renewed = world.authority.issue(dns=["h.example"], server=True, client=False)
+    before = shown(world)
+    (world.folder / "s.key").write_bytes(renewed.key_pem)
+    (world.folder / "s.pem").write_bytes(renewed.pem)
+    assert within(2, lambda: shown(world) != before)
+
+
+def shown(world: World) -> bytes | None:
+    return world.caller().tls.getpeercert(binary_form=True)
