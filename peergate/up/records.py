@@ -33,7 +33,7 @@ class NativeRecords:
         self._path = path
         self._serving = serving
         self._reopen = reopen
-        self._counters = serving.metrics.decision_counters(Enforcement.NATIVE)
+        self._count = serving.metrics.decisions(Enforcement.NATIVE).count
         self._policies: dict[str, PolicySet] = {}
         self._rest = b""
         self._complaint = Complaint()
@@ -105,7 +105,7 @@ class NativeRecords:
                 _LOGGER.warning("a line of the access log of Envoy cannot be read", extra={"facts": facts})
             self._serving.metrics.records_lost[LossCause.UNWRITABLE].inc()
             return
-        self._counters[found.decision.reason].inc()
+        self._count(found.decision.reason, 0.0)
         if self._serving.log is not None:
             self._serving.log.append(
                 Entry(
