@@ -15,6 +15,8 @@ _HOST = re.compile(
 _MAX_PORT = 65535
 #: A last label that some reader takes for a number makes the whole name an IPv4 address for it (WHATWG URL §3.5).
 _NUMERIC = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+#: What a policy may write for a host beside a bracketed address.
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -79,10 +81,12 @@ class HostPattern:
         capture = _CAPTURE.fullmatch(head)
         if head in {"*", "**"} or capture:
             if not dot or not rest:
-                raise HostInvalid(f"{text!r} needs a name after the wildcard, as in '*.example.com'")
+                raise HostInvalid(f"`{text}` needs a name after the wildcard, as in `*.example.com`")
             suffix = _policy_host(rest, text)
             if suffix[0] == "[" or suffix.rpartition(".")[2].isdigit():
-                raise HostInvalid(f"{text!r}: an IP address takes no wildcard")
+                raise HostInvalid(
+                    f"`{text}`: an IP address takes no wildcard; write each address (where callers come from is `from`)"
+                )
             return cls(suffix, 2 if head == "**" else 1, capture[1] if capture else None)
         return cls(_policy_host(text, text))
 
@@ -117,9 +121,18 @@ class HostPattern:
 
 def _policy_host(text: str, whole: str) -> str:
     if "*" in text or "{" in text:
-        raise HostInvalid(f"{whole!r}: a wildcard stands for whole labels at the start only, as in '*.example.com'")
+        raise HostInvalid(f"`{whole}`: a wildcard is a whole label, and the first one; write it as in `*.example.com`")
     if text.startswith("[") and text.endswith("]"):
         return canonical_host(text)
     if ":" in text:
-        raise HostInvalid(f"{whole!r}: a host takes no scheme and no port; requests to every port of it are meant")
+        raise HostInvalid(f"`{whole}`: write `{_bare(whole)}`, without scheme and port; it is meant on every port")
+    if not _NAME.fullmatch(text):
+        raise HostInvalid(
+            f"`{whole}` is no host name: it has letters, digits, `-`, `_` and `.`; or write an IP address"
+        )
     return canonical_host(text)
+
+
+def _bare(text: str) -> str:
+    """What is left of a URL, or of a host with a port, as a policy would write it."""
+    return text.rpartition("://")[2].partition("/")[0].partition(":")[0]

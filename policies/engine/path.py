@@ -35,7 +35,7 @@ def path_segments(path: str) -> Segments:
         raise PathAmbiguous(f"the path {path!r} does not start with /")
     for character in path:
         if character in _REFUSED_RAW or not "\x20" < character < "\x7f":
-            raise PathAmbiguous(f"the path has {_named(character)}, which readers treat differently")
+            raise PathAmbiguous(f"the path has {_named(character)}, which programs read differently")
     raw = path[1:].split("/")
     if "" in raw[:-1]:
         raise PathAmbiguous("the path has an empty segment (//)")
@@ -59,7 +59,7 @@ def _unescaped(segment: str) -> str:
         out += segment[position : escape.start()].encode("ascii")
         value = int(escape[1], 16)
         if chr(value) in _REFUSED_ESCAPED or value < 0x20 or value == 0x7F:
-            raise PathAmbiguous(f"the path has the escape {escape[0]}, which readers treat differently")
+            raise PathAmbiguous(f"the path has the escape {escape[0]}, which programs read differently")
         out.append(value)
         position = escape.end()
     out += segment[position:].encode("ascii")

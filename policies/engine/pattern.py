@@ -73,9 +73,9 @@ def path_pattern(text: str) -> SegmentPattern:
     Raises PatternError for misplaced wildcards, and PathAmbiguous for what no request path may have.
     """
     if not text.startswith("/"):
-        raise PatternError(f"the path {text!r} does not start with /")
+        raise PatternError(f"the path `{text}` does not start with /; write `/{text}`")
     if "?" in text:
-        raise PatternError(f"{text!r} has a query; queries are not judged, so leave it out")
+        raise PatternError(f"`{text}` has a query; queries are not judged, so write `{text.partition('?')[0]}`")
     return _pattern(text[1:].split("/"), text, decode_as_path=True)
 
 
@@ -87,11 +87,11 @@ def uri_pattern(text: str) -> SegmentPattern:
     match = _AUTHORITY.fullmatch(text)
     if match is None:
         if "*" in text or "{" in text:
-            raise PatternError(f"{text!r}: wildcards need a URI of the form scheme://authority/path")
+            raise PatternError(f"`{text}`: wildcards need a URI of the form scheme://authority/path")
         return SegmentPattern((text,))
     authority, path = match[1], match[2]
     if "*" in authority or "{" in authority:
-        raise PatternError(f"{text!r}: scheme and authority take no wildcard")
+        raise PatternError(f"`{text}`: scheme and authority take no wildcard; write one URI for each that is meant")
     if path is None:
         return SegmentPattern((authority,))
     tail = _pattern(path.split("/"), text, decode_as_path=False)
@@ -111,7 +111,7 @@ def _pattern(raw: list[str], whole: str, *, decode_as_path: bool) -> SegmentPatt
     if rest:
         raw = raw[:-1]
         if "" in raw:
-            raise PatternError(f"{whole!r} has an empty segment (//)")
+            raise PatternError(f"`{whole}` has an empty segment (//); write one slash")
     parts = [_part(segment, whole) for segment in raw]
     if decode_as_path:
         parts = _decoded(parts, whole)
@@ -122,18 +122,21 @@ def _part(segment: str, whole: str) -> str | Wild:
     if segment == "*":
         return Wild()
     if segment == "**":
-        raise PatternError(f"{whole!r}: ** may only be the last segment")
+        raise PatternError(f"`{whole}`: `**` is the rest of a path, so it comes last; write `*` for a single segment")
     match = _CAPTURE.fullmatch(segment)
     if match is not None:
         if not CAPTURE_NAME.fullmatch(match[1]):
-            raise PatternError(f"{whole!r}: a name in braces has letters, digits and _, and starts with no digit")
+            raise PatternError(f"`{whole}`: a name in braces has letters, digits and _, and starts with no digit")
         return Wild(match[1])
     if "*" in segment:
         raise PatternError(
-            f"{whole!r}: * stands for a whole segment, not for a part of one; write %2A for the character"
+            f"`{whole}`: `*` is a whole segment, not a part of one; write `*` alone between two slashes, or list the "
+            "segments that are meant (%2A is the character itself)"
         )
     if "{" in segment or "}" in segment:
-        raise PatternError(f"{whole!r}: {{name}} stands for a whole segment, not for a part of one")
+        raise PatternError(
+            f"`{whole}`: a name in braces is a whole segment, not a part of one; write it alone between two slashes"
+        )
     return segment
 
 
@@ -144,5 +147,7 @@ def _decoded(parts: list[str | Wild], whole: str) -> list[str | Wild]:
     try:
         segments = path_segments("/" + "/".join(part if isinstance(part, str) else "x" for part in parts))
     except ValueError as error:
-        raise PatternError(f"{whole!r} can never match: {error}") from None
+        raise PatternError(
+            f"`{whole}` can never match: {error}, and every request for such a path is refused; leave it out"
+        ) from None
     return [part if isinstance(part, Wild) else segment for part, segment in zip(parts, segments, strict=True)]

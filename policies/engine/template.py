@@ -38,13 +38,14 @@ class Template:
             if piece[0] in {"{{", "}}"}:
                 texts[-1] += piece[0][0]
             elif piece[1] is None:
-                raise TemplateError(f"{text!r} has a lone {piece[0]}; write {piece[0] * 2} for the character")
+                brace = piece[0]
+                raise TemplateError(f"`{text}` has a single {brace}; write {brace * 2} for it, or {{name}}")
             else:
                 names.append(_checked_name(piece[1], text))
                 texts.append("")
         texts[-1] += text[position:]
         if not all(_LITERAL.fullmatch(literal) for literal in texts):
-            raise TemplateError(f"{text!r}: a header value is printable ASCII")
+            raise TemplateError(f"`{text}`: a header value is printable ASCII")
         return cls(tuple(texts), tuple(names))
 
     @property
@@ -93,7 +94,7 @@ def identity_values(facts: IdentityFacts | None, names: tuple[str, ...]) -> dict
 def _checked_name(name: str, whole: str) -> str:
     field = name.removeprefix("identity.")
     if field != name and field not in IDENTITY_FIELDS:
-        raise TemplateError(f"{whole!r}: identity has no field {field!r}; it has {', '.join(IDENTITY_FIELDS)}")
+        raise TemplateError(f"`{whole}`: identity has no field {field!r}; it has {', '.join(IDENTITY_FIELDS)}")
     if field == name and not name.isidentifier():
-        raise TemplateError(f"{whole!r}: {{{name}}} is neither a bound name nor identity.FIELD")
+        raise TemplateError(f"`{whole}`: {{{name}}} is neither a bound name nor identity.FIELD")
     return name

@@ -127,9 +127,8 @@ class _Compilation:
             self._compiled.extend(self._rules.compiled(rule, scope, shadow=shadow) for rule in file.rules)
         if not self._compiled and self._documents:
             at = Position(self._documents[0].file, 0, 0)
-            self._findings.add(
-                at, Code.NO_RULE, "the policy has no rule, so it would deny every request", "add `rules:`"
-            )
+            message = "the policy has no rule, so it would deny every request"
+            self._findings.missing(at, Code.NO_RULE, message, "add `rules:`")
 
     def policy(self, generation: str) -> PolicySet:
         """The set; only if no problem was noted."""
@@ -164,7 +163,7 @@ class _Compilation:
         for setting in settings:
             if setting.text not in {"true", "false"}:
                 message = f"{quoted(setting.text)} is neither `true` nor `false`"
-                self._findings.add(setting, Code.VALUE_INVALID, message)
+                self._findings.add(setting, Code.VALUE_INVALID, message, "write one of them")
         for repeated in settings[1:]:
             message = f"`strict_sni` is already set in {settings[0].at.file}"
             self._findings.add(repeated, Code.SETTING_REPEATED, message, "keep it in one file")

@@ -50,8 +50,12 @@ _WORDS: dict[str, _Plain] = {
     "did not find expected alphabetic or numeric character": _Plain(
         "a value that starts with `*` or `&` must be in quotes", 'for example "*.partner.example"', at_start=True
     ),
-    "found unexpected end of stream": _Plain("the quote that opens here is not closed", "close it", at_start=True),
-    "found unexpected document indicator": _Plain("the quote that opens here is not closed", "close it", at_start=True),
+    "found unexpected end of stream": _Plain(
+        "the quote that opens here is not closed", "put the same quote at the end of the value", at_start=True
+    ),
+    "found unexpected document indicator": _Plain(
+        "the quote that opens here is not closed", "put the same quote at the end of the value", at_start=True
+    ),
     "found unknown escape character": _Plain("an escape that YAML does not know", _ESCAPE),
     "did not find expected hexdecimal number": _Plain("an escape without its hexadecimal digits", _ESCAPE),
     "found invalid Unicode character escape code": _Plain("an escape that is no Unicode character", _ESCAPE),

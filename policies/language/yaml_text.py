@@ -49,7 +49,8 @@ def node_from_bytes(file: str, data: bytes, problems: Problems) -> Node | None:
         return None
     first = _CONTENT.search(text)
     if first is None:
-        problems.add(Position(file, 0, 0), Code.FILE_EMPTY, "the file is empty, or has only comments")
+        hint = "begin with `version: 1`; `peergate policy init` writes a policy to start from"
+        problems.add(Position(file, 0, 0), Code.FILE_EMPTY, "the file is empty, or has only comments", hint)
         return None
     if first[0] == "%":
         at = Position(file, text.count("\n", 0, first.start()) + 1, 1)
@@ -238,12 +239,20 @@ class _Tree:
     def _count(self, event: _Event) -> None:
         self._values += 1
         if self._values > MAX_VALUES:
-            self._stop(self._place(event), Code.TOO_MANY_VALUES, f"the file has more than {MAX_VALUES} values")
+            self._stop(
+                self._place(event), Code.TOO_MANY_VALUES, f"the file has more than {MAX_VALUES} values", "split it"
+            )
 
     def _check_depth(self, event: _Event) -> None:
         # Stops at once: libyaml's time is quadratic in the depth of lists in brackets.
         if len(self._open) > MAX_DEPTH:
-            self._stop(self._place(event), Code.TOO_DEEP, f"lists and mappings are nested more than {MAX_DEPTH} deep")
+            message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
+            self._stop(
+                self._place(event),
+                Code.TOO_DEEP,
+                message,
+                "close brackets that are open; a policy needs a few levels only",
+            )
 
     def _start_document(self, event: _Event) -> None:
         self._documents += 1

@@ -51,5 +51,5 @@ def attribute_oid(name: str) -> str:
     if _DOTTED.fullmatch(name) and len(name) <= 4 * MAX_OID_BYTES:
         return name
     raise DistinguishedNameError(
-        f"{name[:40]!r} is no known attribute type; known: {', '.join(ATTRIBUTE_NAMES.values())}"
+        f"{name[:40]!r} is no attribute of a name; write one of {', '.join(ATTRIBUTE_NAMES.values())}"
     )

@@ -37,7 +37,7 @@ class FetchUrl:
         except ValueError as error:
             raise ValueError(f"not a URL: {error}") from error
         if parts.scheme not in _PORTS or not host or port == 0:
-            raise ValueError("it is fetched from http://… or https://…")
+            raise ValueError("it is fetched over HTTP; write a URL that begins with http:// or https://")
         if "@" in parts.netloc or "#" in text:
             raise ValueError("a URL that is fetched has no user, no password and no fragment")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -62,7 +62,7 @@ class UrlPrefix:
         url = FetchUrl.parse(text)
         segments = _segments(url)
         if segments is None:
-            raise ValueError("a prefix has no query, no `%`, no `.` or `..`, and no empty segment in its path")
+            raise ValueError("a prefix has no query, no `%`, no `.` or `..`, and no empty segment; leave them out")
         return cls(url.origin, segments)
 
     def covers(self, url: FetchUrl) -> bool:

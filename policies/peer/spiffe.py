@@ -29,7 +29,7 @@ class TrustDomain:
         if not text:
             raise SpiffeIdError("the trust domain is empty")
         if text.startswith(_SCHEME):
-            raise SpiffeIdError(f"a trust domain is written without {_SCHEME}")
+            raise SpiffeIdError(f"a trust domain is written without {_SCHEME}: write {text.removeprefix(_SCHEME)[:80]}")
         if not _TRUST_DOMAIN.fullmatch(text):
             raise SpiffeIdError(f"the trust domain {text[:80]!r} may hold only a-z 0-9 . - _")
         if len(text) > MAX_TRUST_DOMAIN_BYTES:
@@ -54,7 +54,9 @@ class SpiffeId:
         if len(text) > MAX_SPIFFE_ID_BYTES:
             raise SpiffeIdError(f"a SPIFFE ID has at most {MAX_SPIFFE_ID_BYTES} bytes, this one has {len(text)}")
         if not text.startswith(_SCHEME):
-            raise SpiffeIdError(f"{text[:80]!r} does not start with {_SCHEME} in lower case")
+            raise SpiffeIdError(
+                f"a SPIFFE ID starts with {_SCHEME} in lower case, this one with {text[: len(_SCHEME)]!r}"
+            )
         authority, slash, path = text[len(_SCHEME) :].partition("/")
         trust_domain = TrustDomain.parse(authority)
         for segment in path.split("/") if slash else ():

@@ -5,6 +5,7 @@ difference: it is what users will see.
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_the_problems_of_a_policy_are_those_of_its_golden_file(case: str) -> Non
     if os.environ.get("PEERGATE_UPDATE_GOLDEN"):
         golden.write_text(printed)
     assert printed == golden.read_text()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_problem_says_what_to_do_about_it(case: str) -> None:
+    source = FOLDER / f"{case}.yaml"
+    for problem in problems_of(source.name, source.read_bytes()):
+        assert problem.hint or re.search(r"\b(write|leave|keep|put|list)\b", problem.message), str(problem)
 
 
 def test_every_golden_file_belongs_to_a_case() -> None:

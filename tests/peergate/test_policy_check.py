@@ -42,7 +42,7 @@ def test_every_problem_is_a_line_sorted_by_place(peergate: Peergate, bad: str) -
     assert ended.code == 1
     assert ended.out.splitlines() == [
         f"{bad}:5:20: name_unknown: there is no identity named `biling` (did you mean `billing`?)",
-        f"{bad}:6:33: name_unknown: there is no route named `nowhere`",
+        f"{bad}:6:33: name_unknown: there is no route named `nowhere` (define it under `routes`)",
     ]
     assert ended.err == "2 problems in 1 file; the policy would not be loaded\n"
 

@@ -43,6 +43,11 @@ class LintCode(StrEnum):
         "Every caller with a certificate may call a method that changes something.",
     )
     PATH_WIDE = "path_wide", Severity.NOTE, "An allow rule reaches every path of a host that has narrower routes."
+    BINDING_ONE_SIDED = (
+        "binding_one_sided",
+        Severity.NOTE,
+        "A name that caller or route binds is compared with nothing on the other side.",
+    )
     WINDOW_PAST = "window_past", Severity.WARNING, "The time window of the rule is over."
     ANCHOR_EXPIRING = "anchor_expiring", Severity.WARNING, "A CA of a trust entry has expired or soon will."
     CRL_EXPIRING = "crl_expiring", Severity.WARNING, "A CRL is past its nextUpdate or soon will be."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from policies.authoring.lint.bindings import binding_findings
 from policies.authoring.lint.breadth import breadth_findings
 from policies.authoring.lint.expiry import expiry_findings
 from policies.authoring.lint.finding import Finding
@@ -22,6 +23,7 @@ def findings_from_policy(policy: PolicySet, files: Mapping[str, bytes], now: flo
         *redundancy_findings(policy, places),
         *unused_findings(places),
         *breadth_findings(policy, places),
+        *binding_findings(policy, places),
         *expiry_findings(policy, places, now),
     )
     return unsuppressed(found, files)

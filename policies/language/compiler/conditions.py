@@ -43,7 +43,7 @@ class Conditions:
         before = self._read_one(document.before, epoch_from_moment)
         if after is not None and before is not None and after >= before:
             message = "the window is empty: `after` is not earlier than `before`"
-            self._findings.add(document.at, Code.WINDOW_EMPTY, message)
+            self._findings.add(document.at, Code.WINDOW_EMPTY, message, "put the earlier moment into `after`")
         return When(
             tuple(self._read(document.sni, _sni, Code.PATTERN_INVALID)),
             after,

@@ -6,6 +6,9 @@ from policies.language.problem import Position, Problem, Problems
 from policies.language.suggestion import Vocabulary, did_you_mean
 from policies.language.wording import quoted
 
+#: Where a kind of name is defined.
+_SECTIONS = {"identity": "identities", "route": "routes", "trust entry": "trust", "zone": "zones"}
+
 
 class Findings:
     """Problems found so far.
@@ -32,7 +35,7 @@ class Findings:
     def unknown_name(self, name: Scalar, what: str, known: Vocabulary) -> None:
         """Note that `name` is no `what`, with the nearest one that is."""
         if self._complete:
-            hint = did_you_mean(name.text, known)
+            hint = did_you_mean(name.text, known) or f"define it under `{_SECTIONS[what]}`"
             self.add(name, Code.NAME_UNKNOWN, f"there is no {what} named {quoted(name.text)}", hint)
 
     @property

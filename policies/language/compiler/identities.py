@@ -127,7 +127,10 @@ class Identities:
         if name.text in self._open:
             circle = [*self._open[self._open.index(name.text) :], name.text]
             self._findings.add(
-                name, Code.CYCLE, f"identities define each other: {' -> '.join(circle)}", "break the circle"
+                name,
+                Code.CYCLE,
+                f"identities define each other: {' -> '.join(circle)}",
+                "say in one of them what it is without naming the other",
             )
             return None
         if len(self._open) >= MAX_REFERENCE_DEPTH and name.text not in self._compiled:
@@ -261,6 +264,8 @@ def _uri(text: str) -> tuple[SegmentPattern, str | None]:
     if not _URI.fullmatch(text):
         raise PatternError(f"{quoted(text)} is not a URI that a certificate can have: a scheme, a colon, visible ASCII")
     pattern = uri_pattern(text)
+    if _is_spiffe(text) and not text.startswith("spiffe://"):
+        raise PatternError(f"{quoted(text)}: write spiffe:// in lower case, as every SPIFFE ID has it")
     if not _is_spiffe(text):
         return pattern, None
     parts = ["x" if isinstance(part, Wild) else part for part in pattern.segments]
@@ -276,9 +281,8 @@ def _dns(text: str) -> DnsIs:
     except HostInvalid as error:
         raise PatternError(str(error)) from None
     if pattern.depth > 1:
-        raise PatternError(
-            f"{quoted(text)}: `dns` takes `*.` or `{{name}}.` for one label; `**` is for hosts of routes"
-        )
+        instead = f"*.{pattern.suffix}"
+        raise PatternError(f"{quoted(text)}: `**` is for hosts of routes; write {quoted(instead)}, for one label")
     return DnsIs(pattern)
 
 

@@ -85,7 +85,8 @@ class Routes:
         for name, values in headers:
             found = checked_header_name(name, "read", self._findings)
             if found in seen:
-                self._findings.add(name, Code.HEADER_INVALID, f"the header {quoted(found)} stands twice in this route")
+                message = f"the header {quoted(found)} stands twice in this route"
+                self._findings.add(name, Code.HEADER_INVALID, message, "keep one, with all values that are meant")
             seen.add(found)
             for value in values:
                 if "," in value.text or not value.text.isprintable():
@@ -141,16 +142,23 @@ def checked_header_name(name: Scalar, verb: str, findings: Findings) -> str:
         findings.add(name, Code.HEADER_INVALID, f"{quoted(name.text)} is not a header name that rules can use", hint)
     elif is_reserved(folded_name(lowered)):
         message = f"no rule may {verb} {quoted(lowered)}: it belongs to the connection or carries an identity"
-        findings.add(name, Code.HEADER_INVALID, message)
+        findings.add(name, Code.HEADER_INVALID, message, _instead_of(verb, lowered))
     elif verb == "read" and lowered in ORIGIN_HEADERS:
         message = f"no rule may {verb} {quoted(lowered)}: whoever sends a request writes it, and proxies write it anew"
         findings.add(name, Code.HEADER_INVALID, message, "write `from` with the networks that are meant")
     return lowered
 
 
+def _instead_of(verb: str, header: str) -> str:
+    """What to write in place of a header that rules cannot name."""
+    if verb == "set":
+        return "set a header of your own, such as x-caller"
+    return "write `hosts`" if header == "host" else "who calls is told by `identities`, where from by `from`"
+
+
 def _method(text: str) -> str:
     if text == "CONNECT":
-        raise PatternError("CONNECT requests are always refused: they have no path to judge")
+        raise PatternError("CONNECT requests are always refused, as they have no path to judge; leave CONNECT out")
     if not _TOKEN.fullmatch(text):
         raise PatternError(f"{quoted(text)} is not a method")
     if text not in _WELL_KNOWN and text.upper() in _WELL_KNOWN:

@@ -157,7 +157,7 @@ class Rules:
     ) -> tuple[tuple[str, Template], ...]:
         if document.set_headers and effect is Effect.DENY:
             message = "a denied request reaches no upstream, so a `deny` rule sets no headers"
-            self._findings.add(document.set_headers[0][0], Code.HEADER_INVALID, message)
+            self._findings.add(document.set_headers[0][0], Code.HEADER_INVALID, message, "take `set_headers` out")
         bound = NO_NAMES.union(_common([selector.must_bind for selector in selectors]))
         if not anywhere:
             bound |= _common([route.must_bind for route in routes])
@@ -165,7 +165,8 @@ class Rules:
         for name, text in document.set_headers:
             checked = checked_header_name(name, "set", self._findings)
             if checked in found:
-                self._findings.add(name, Code.HEADER_INVALID, f"the header {quoted(checked)} is set twice")
+                message = f"the header {quoted(checked)} is set twice"
+                self._findings.add(name, Code.HEADER_INVALID, message, "keep one of them")
             try:
                 found[checked] = template = Template.parse(text.text)
             except TemplateError as error:

@@ -161,7 +161,8 @@ class _Reader:
                     self.crl_places[crl_key(crl, authorities)] = item
                 except CrlError as error:
                     self.unread.add(document.name.text)
-                    self.findings.add(item, Code.CRL_INVALID, f"{quoted(path)}: {error}")
+                    hint = "name a CRL, PEM or DER, of a CA of this entry"
+                    self.findings.add(item, Code.CRL_INVALID, f"{quoted(path)}: {error}", hint)
                 else:
                     yield crl
 
@@ -198,7 +199,8 @@ class _Reader:
 
     def _flag(self, text: Scalar | None) -> bool:
         if text is not None and text.text not in {"true", "false"}:
-            self.findings.add(text, Code.VALUE_INVALID, f"{quoted(text.text)} is neither `true` nor `false`")
+            message = f"{quoted(text.text)} is neither `true` nor `false`"
+            self.findings.add(text, Code.VALUE_INVALID, message, "write one of them")
         return text is not None and text.text == "true"
 
     def _files(self, item: Scalar) -> tuple[str, ...]:

@@ -33,7 +33,9 @@ def network_from_text(text: str) -> IPv4Network | IPv6Network:
     except ValueError:
         raise ValueError(refusal) from None
     if "/" in text and str(network.network_address) != str(ip_network(text.partition("/")[0]).network_address):
-        raise ValueError(f"{quoted(text)} has bits set behind its prefix; the network is {network}")
+        raise ValueError(
+            f"{quoted(text)} is an address with a prefix; write {network} for the whole network, or no prefix"
+        )
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
         raise ValueError(f"{quoted(text)} is IPv4-mapped; write the IPv4 network, mapped callers count as IPv4")
     if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
