@@ -12,14 +12,19 @@ What the extension has no key for is under `CONNECTION` beside it. Under `TARGET
 they were received: `raw_path` has lost the host of an absolute form, a fragment, and an empty query. `scope["client"]`
 is the transport peer: the source that a PROXY header of a trusted balancer names, else the address of the socket; None
 on a Unix socket without such a header.
+
+Under `END` stands a function without arguments that ends the connection within `gateway.server.limits.END_SECONDS`,
+whatever the client does. What ends in an orderly way waits for the client, and a client may never answer.
 """
 
 from typing import TypedDict
 
-#: Keys of `scope["extensions"]`: of the TLS extension, of a `ConnectionFacts`, and of the request target as received.
+#: Keys of `scope["extensions"]`: of the TLS extension, a `ConnectionFacts`, the request target as received, and the
+#: function that ends the connection.
 TLS = "tls"
 CONNECTION = "peergate.connection"
 TARGET = "peergate.target"
+END = "peergate.end"
 
 
 class ConnectionFacts(TypedDict):

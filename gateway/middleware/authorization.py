@@ -44,17 +44,17 @@ class AuthorizationMiddleware:
             return
         # From here on: run the application until it is done, or the request is no longer allowed.
         requests = self._requests()
-        answer = requests.opened(verdict.request, send)
+        answer = requests.opened(verdict.request, scope, send)
         try:
             await self._app(passed, receive, answer.send)
         except asyncio.CancelledError:
             if answer.was_cancelled_by_others():
                 raise
-            await answer.cut(scope)
+            await answer.cut()
         else:
             # An application may take its interruption for something else, and end as if nothing had happened.
             if answer.denied is not None and not answer.was_cancelled_by_others():
-                await answer.cut(scope)
+                await answer.cut()
         finally:
             requests.discard(answer)
 

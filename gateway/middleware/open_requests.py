@@ -6,37 +6,40 @@ revocation, a new policy and the time windows of rules.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from gateway.connection import END
 from gateway.middleware.denial import POLICY_VIOLATION, send_denial
 from gateway.middleware.limits import JUDGED_AT_ONCE, LOOK_SECONDS
 from gateway.middleware.presented import Scope
 from policies.engine.request import Request
 from runtime.judge import Judge, Judgement
 
-#: After it there is no more of a WebSocket.
-_ENDS = frozenset({"websocket.close", "websocket.http.response.start", "websocket.http.response.body"})
+_ENDS = frozenset({"http.response.body", "websocket.close", "websocket.http.response.body"})
 
 
 class OpenRequest:
     """One request under way in `task`. `denied`: the verdict that ended it."""
 
-    __slots__ = ("_last", "_send", "_task", "denied", "request")
+    __slots__ = ("_last", "_scope", "_send", "_task", "denied", "request")
 
-    def __init__(self, request: Request, send: Any, task: "asyncio.Task[Any] | None") -> None:
+    def __init__(self, request: Request, scope: Scope, send: Any, task: "asyncio.Task[Any] | None") -> None:
         self.request = request
+        self._scope = scope
         self.denied: Judgement | None = None
         self._task = task
         self._send = send
         self._last: dict[str, Any] | None = None
 
     def end(self, judgement: Judgement) -> None:
-        """Interrupt it: its task is cancelled."""
+        """Interrupt it: its task is cancelled, and if it has been answered in part, its connection ends."""
         self.denied = judgement
         if self._task is not None:
             self._task.cancel()
+        if self._last is not None and not self._is_over:
+            _end_connection(self._scope)
 
     def was_cancelled_by_others(self) -> bool:
         """Of a cancelled task: whether somebody else wants it to end, too."""
@@ -50,16 +53,29 @@ class OpenRequest:
         sent: Awaitable[None] = self._send(message)
         return sent
 
-    async def cut(self, scope: Scope) -> None:
-        """End what is open. An HTTP answer that has begun stays incomplete, so the server closes the connection."""
+    @property
+    def _is_over(self) -> bool:
+        """Whether the last message was the last that there may be."""
         last = self._last
+        return last is not None and last["type"] in _ENDS and not last.get("more_body")
+
+    async def cut(self) -> None:
+        """End what is open. An HTTP answer that has begun stays incomplete, so the server closes the connection."""
         if self.denied is None:
             return
-        if last is None:
-            await send_denial(scope, self._send, self.denied)
-        elif scope["type"] == "websocket" and last["type"] not in _ENDS:
+        if self._last is None:
+            await send_denial(self._scope, self._send, self.denied)
+        elif self._scope["type"] == "websocket" and not self._is_over:
             reason = self.denied.decision.reason.value
             await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
+
+
+def _end_connection(scope: Scope) -> None:
+    """Where the server can: another one ends it when it likes."""
+    extensions = scope.get("extensions")
+    end = extensions.get(END) if isinstance(extensions, Mapping) else None
+    if callable(end):
+        end()
 
 
 class OpenRequests:
@@ -75,9 +91,9 @@ class OpenRequests:
     def __len__(self) -> int:
         return len(self._open)
 
-    def opened(self, request: Request, send: Any) -> OpenRequest:
+    def opened(self, request: Request, scope: Scope, send: Any) -> OpenRequest:
         """One in the running task; it is judged again from time to time, until it is discarded."""
-        opened = OpenRequest(request, send, asyncio.current_task(self.loop))
+        opened = OpenRequest(request, scope, send, asyncio.current_task(self.loop))
         self._open.add(opened)
         if not self._looking:
             self._looking = True

@@ -20,6 +20,9 @@ MIN_BODY_BYTES = 2400
 UNREAD_SECONDS = 30.0
 #: Seconds that closing a TLS connection may take: sending what is left, and the client's own end.
 CLOSE_SECONDS = 5.0
+#: Seconds from the verdict that ends what is open to the end of its connection: for what was sent to be taken, and a
+#: WebSocket's Close to be answered.
+END_SECONDS = 0.5
 #: Seconds in which the deadlines of all connections are looked at, and in how many shares: requests wait for one.
 LOOK_SECONDS = 0.5
 LOOK_SHARES = 20

@@ -12,7 +12,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
-from gateway.connection import CONNECTION, TARGET, TLS
+from gateway.connection import CONNECTION, END, TARGET, TLS
 from gateway.server import limits
 from gateway.server.attempt import Attempt
 from gateway.server.bounds import Bounds
@@ -36,7 +36,7 @@ class GatewayHttp(HttpToolsProtocol):
         """Begin."""
         self.attempt = _handshake(transport).attempt
         super().connection_made(transport)
-        self._extensions = _facts(transport)
+        self._extensions = _facts(transport) | {END: self._end}
         self.client = self.attempt.source
         self._born = self._quiet_since = self.loop.time()
         self._head_since: float | None = self._born
@@ -177,6 +177,10 @@ class GatewayHttp(HttpToolsProtocol):
         elif self._is_idle and now - self._quiet_since > self.bounds.idle_seconds:
             self.transport.close()
 
+    def _end(self) -> None:
+        """End it soon, whatever the client does."""
+        self.loop.call_later(limits.END_SECONDS, self.transport.abort)
+
     @property
     def _is_idle(self) -> bool:
         """Whether no answer is under way."""
@@ -227,7 +231,7 @@ class GatewayWebSocket(WSProtocol):
         """Begin."""
         self.attempt = _handshake(transport).attempt
         super().connection_made(transport)
-        self._extensions = _facts(transport)
+        self._extensions = _facts(transport) | {END: self._end}
         self.client = self.attempt.source
         self._born = self.loop.time()
         self._aged = False
@@ -249,6 +253,10 @@ class GatewayWebSocket(WSProtocol):
         if not self._aged and now - self._born > self.bounds.max_age_seconds:
             self._aged = True
             self.shutdown()
+
+    def _end(self) -> None:
+        """End it soon: uvicorn waits ten seconds for the client's own Close."""
+        self.loop.call_later(limits.END_SECONDS, self.transport.abort)
 
 
 def protocols(bounds: Bounds) -> tuple[type[GatewayHttp], type[GatewayWebSocket]]:
