@@ -66,7 +66,11 @@ class GatewayFront:
         """For the health detail."""
         served = () if self._served is None else self._served.expiring()
         policy = self._serving.live.current
-        return FrontReport(cached_certificates=0 if policy is None else policy.cached_callers, served=served)
+        return FrontReport(
+            cached_certificates=0 if policy is None else policy.cached_callers,
+            served=served,
+            is_prepared=self._contexts is not None and self._contexts.is_prepared,
+        )
 
     def _count(self, done: bool) -> None:
         metrics = self._serving.metrics

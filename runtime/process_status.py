@@ -18,6 +18,7 @@ class FrontReport:
 
     `notices`: what an operator should know, such as rules that need headers which this enforcement point is not shown.
     The numbers are those of its certificate cache, since the start. `served`: the certificates of its listeners.
+    `is_prepared`: whether what it makes of a policy is made of the first good one.
     """
 
     notices: tuple[str, ...] = ()
@@ -25,6 +26,7 @@ class FrontReport:
     cache_hits: int = 0
     cache_misses: int = 0
     served: tuple[Expiring, ...] = ()
+    is_prepared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,19 @@ class ProcessStatus:
     @property
     def is_ready(self) -> bool:
         """Whether this process should get requests."""
-        return self.listening and self.policy.is_good and not self.draining
+        return self.is_open and self.policy.is_good and not self.draining
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its listeners take connections as the policy wants them."""
+        return self.listening and self.front.is_prepared
 
     @property
     def state(self) -> str:
         """One word for people: `starting serving last_good unavailable draining`."""
         if self.draining:
             return "draining"
-        if not self.listening and self.policy.is_good:
+        if not self.is_open and self.policy.is_good:
             return PolicyState.STARTING
         return self.policy.state
 

@@ -29,6 +29,7 @@ class LiveContexts:
         self._lock = Lock()
         self._ending = Event()
         self._thread = Thread(target=self._watch, name="tls-watch", daemon=True)
+        self._is_prepared = live.current is not None
         self._made_of = self._facts()
         self.current = self._made()
 
@@ -46,16 +47,25 @@ class LiveContexts:
         """Look whether anything has changed. For the thread that loads policies, and for the watch."""
         with self._lock:
             self._tls.look()
+            has_policy = self._live.current is not None
             facts = self._facts()
-            if facts == self._made_of:
-                return
-            self._made_of = facts
-            try:
-                self.current = self._made()
-            except ConfigurationError as error:
-                _LOGGER.error(  # noqa: TRY400 - the message says it all
-                    "no new TLS context, the last one stays", extra={"facts": {"error": str(error)}}
-                )
+            if facts != self._made_of:
+                self._made_of = facts
+                self._replace()
+            self._is_prepared = has_policy
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether handshakes go by a policy: a policy is in force some milliseconds before it has its context."""
+        return self._is_prepared
+
+    def _replace(self) -> None:
+        try:
+            self.current = self._made()
+        except ConfigurationError as error:
+            _LOGGER.error(  # noqa: TRY400 - the message says it all
+                "no new TLS context, the last one stays", extra={"facts": {"error": str(error)}}
+            )
 
     def _facts(self) -> tuple[TlsMaterial, tuple[bytes, ...], bool]:
         policy = self._live.current

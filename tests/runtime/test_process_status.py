@@ -34,6 +34,7 @@ def service(*processes: ProcessStatus | None, observe: bool = False) -> ServiceS
         (process(UNAVAILABLE), False, "unavailable"),
         (process(PolicyStatus(), listening=False), False, "starting"),
         (process(listening=False), False, "starting"),
+        (ProcessStatus(1, SERVING, FrontReport(is_prepared=False), listening=True), False, "starting"),
         (process(draining=True), False, "draining"),
         (None, False, "silent"),
     ],

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from gateway.server.live_contexts import LiveContexts
 from gateway.server.server import GatewayServer
 from pki.authority import Authority
+from policies.engine.policy_set import PolicySet
+from runtime.listener_tls import LiveTls, TlsFiles
+from tests.extauth.world import policy
 from tests.gateway.gateway import POLICY, files_in, gateway, server_certificate
 from tests.gateway.server.world import Client, Recorder, asked, billing, caller, eventually
 
@@ -117,3 +121,26 @@ def test_an_open_answer_is_cut_within_five_seconds_of_a_change(tmp_path: Path, c
         began = time.monotonic()
         while connection.recv(4096):
             assert time.monotonic() - began < 5
+
+
+class Late:
+    """A policy that comes later."""
+
+    def __init__(self) -> None:
+        self.current: PolicySet | None = None
+
+
+def test_handshakes_go_by_a_policy_only_once_its_context_is_made(tmp_path: Path) -> None:
+    """Otherwise a gateway says that it is ready, and turns callers away for want of their CA."""
+    files_in(tmp_path)
+    late = Late()
+    tls = TlsFiles(str(tmp_path / "served.pem"), str(tmp_path / "served.key"), flag_prefix="--")
+    contexts = LiveContexts(LiveTls(tls), late)
+    first, seen = contexts.current, [contexts.is_prepared]
+    late.current = policy()
+    seen.append(contexts.is_prepared)
+    contexts.renew()
+    seen.append(contexts.is_prepared)
+    assert seen == [False, False, True]
+    assert contexts.current is not first
+    assert LiveContexts(LiveTls(tls), late).is_prepared
