@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from runtime.address import Address, TcpAddress, address_from_text
+from policies.language.names import NAME_PATTERN
+from runtime.address import Address, TcpAddress, UnixAddress, address_from_text
 from runtime.configuration import ServeConfiguration, text_from_text
 from runtime.errors import ConfigurationError
 from runtime.hops import NO_HOPS, TrustedHops
@@ -27,6 +28,13 @@ def balancer_from_text(text: str) -> str:
     return text
 
 
+def entry_name_from_text(text: str) -> str:
+    """The name of a trust entry, if it can be one."""
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise ConfigurationError(f"{text!r} is no name of a trust entry")
+    return text
+
+
 def header_names_from_text(text: str) -> str:
     """A comma list of header names, lower-cased."""
     for name in text.split(","):
@@ -44,6 +52,7 @@ class ExtauthConfiguration(ServeConfiguration):
     tls_cert: Annotated[str | None, Setting(text_from_text)] = None
     tls_key: Annotated[str | None, Setting(text_from_text)] = None
     tls_client_ca: Annotated[str | None, Setting(text_from_text)] = None
+    proxy_verified: Annotated[str | None, Setting(entry_name_from_text)] = None
     trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)] = ()
     balancer: Annotated[tuple[str, ...], Setting(balancer_from_text, several=True)] = ()
     seen_headers: Annotated[tuple[str, ...], Setting(header_names_from_text, several=True)] = ()
@@ -51,7 +60,10 @@ class ExtauthConfiguration(ServeConfiguration):
 
 @dataclass(frozen=True, slots=True)
 class ExtauthSettings:
-    """What the listeners of one process are told. `seen_headers`: lower case, shown over HTTP beside Envoy's own."""
+    """What the listeners of one process are told. `seen_headers`: lower case, shown over HTTP beside Envoy's own.
+
+    `proxy_verified`: the trust entry for which whoever asks has verified the callers.
+    """
 
     listen: Address
     http: Address | None = None
@@ -59,6 +71,7 @@ class ExtauthSettings:
     hops: TrustedHops = NO_HOPS
     balancers: TrustedHops = NO_HOPS
     seen_headers: frozenset[str] = frozenset()
+    proxy_verified: str | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -80,7 +93,29 @@ def settings_from_configuration(configuration: ExtauthConfiguration) -> ExtauthS
         raise ConfigurationError("--seen-headers is about --http; over gRPC Envoy shows every header")
     names = frozenset(name for names in configuration.seen_headers for name in names.split(","))
     balancers = TrustedHops.of_balancers(configuration.balancer)
-    return ExtauthSettings(configuration.listen, configuration.http, _tls_files(configuration), hops, balancers, names)
+    settings = ExtauthSettings(
+        configuration.listen,
+        configuration.http,
+        _tls_files(configuration),
+        hops,
+        balancers,
+        names,
+        configuration.proxy_verified,
+    )
+    _check_proxy_verified(settings)
+    return settings
+
+
+def _check_proxy_verified(settings: ExtauthSettings) -> None:
+    """Law 8: who may speak of a caller so that it is believed is known, on every listener."""
+    if settings.proxy_verified is None or (settings.tls is not None and settings.tls.client_ca is not None):
+        return
+    for address in settings.addresses:
+        if not isinstance(address, UnixAddress):
+            raise ConfigurationError(
+                f"--proxy-verified {settings.proxy_verified}: on {address} anybody could say who calls; "
+                "let the listener verify its clients (--tls-client-ca), or listen on unix:/path"
+            )
 
 
 def _check_apart(listen: Address, http: Address) -> None:

@@ -7,6 +7,7 @@ from extauth.http_app import HttpCheck
 from extauth.http_request import ALWAYS_SEEN, HttpReader
 from extauth.http_server import HttpServer
 from extauth.notices import http_notices
+from extauth.proxy_verified import proxy_verified_notices, say_what_does_not_hold
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
@@ -25,7 +26,7 @@ class ExtauthFront:
     def __init__(self, settings: ExtauthSettings, serving: Serving) -> None:
         self._settings = settings
         self._serving = serving
-        self._reader = PresentedReader()
+        self._reader = PresentedReader(verified_for=settings.proxy_verified)
         self._checks = Checks(serving.judge(Enforcement.EXTAUTH), self._reader)
         self._grpc: GrpcServer | None = None
         self._http: HttpServer | None = None
@@ -40,6 +41,8 @@ class ExtauthFront:
 
     def start(self) -> None:
         """Open the listeners and serve. Raises ConfigurationError, with nothing left open."""
+        if self._settings.proxy_verified is not None:
+            say_what_does_not_hold(self._settings.proxy_verified)
         try:
             self._grpc = self._grpc_server()
             if self._settings.http is not None:
@@ -89,8 +92,9 @@ class ExtauthFront:
 
     def _notices(self, policy: PolicySet) -> tuple[str, ...]:
         """Worked out once for each generation: the health detail is asked for every second."""
-        if self._settings.http is None:
-            return ()
+        settings = self._settings
         if self._noted is None or self._noted[0] is not policy:
-            self._noted = policy, http_notices(policy, ALWAYS_SEEN | self._settings.seen_headers)
+            over_http = () if settings.http is None else http_notices(policy, ALWAYS_SEEN | settings.seen_headers)
+            entry = settings.proxy_verified
+            self._noted = policy, (() if entry is None else proxy_verified_notices(policy, entry)) + over_http
         return self._noted[1]

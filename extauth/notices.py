@@ -18,7 +18,7 @@ def http_notices(policy: PolicySet, seen_headers: frozenset[str]) -> tuple[str, 
     for rule in policy.rules:
         for fact in sorted(set(_hidden_facts(policy, rule, seen_headers))):
             needing.setdefault(fact, []).append(rule.id)
-    notices = [f"over HTTP {fact}; needed by {_named(ids)}" for fact, ids in sorted(needing.items())]
+    notices = [f"over HTTP {fact}; needed by {named_rules(ids)}" for fact, ids in sorted(needing.items())]
     if policy.strict_sni:
         notices.append("over HTTP the SNI is never shown; with strict_sni every request is denied")
     return tuple(notices)
@@ -42,6 +42,7 @@ def _not_listed(name: str) -> str:
     return f"{name} is not shown (--seen-headers)"
 
 
-def _named(ids: list[str]) -> str:
+def named_rules(ids: list[str]) -> str:
+    """The first of the rules, and how many there are beyond."""
     beyond = len(ids) - _MAX_NAMED
     return ", ".join(ids[:_MAX_NAMED]) + (f" and {beyond} more" if beyond > 0 else "")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from extauth.limits import MAX_STENCIL_BYTES, MAX_STENCILS
 from policies.peer.cache import BoundedCache
-from policies.peer.presented import PresentedCertificate
+from policies.peer.presented import NamedCaller, PresentedCertificate
 from runtime.check import Verdict
 from runtime.judge import Judgement
 
@@ -57,7 +57,7 @@ def _likeness(verdict: Verdict) -> tuple[object, ...]:
         decision.trust,
         decision.headers,
         decision.generation,
-        peer.key if isinstance(peer, PresentedCertificate) else None,
+        peer.key if isinstance(peer, PresentedCertificate | NamedCaller) else None,
         xfcc_passes,
         verdict.disguised,
     )

@@ -38,6 +38,13 @@ def serve(
         str | None, typer.Option(metavar="HOST:PORT", help="Serve HTTP ext_authz there too; needs --trusted-hop.")
     ] = None,
     ops: OpsOption = None,
+    proxy_verified: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRUST",
+            help="Whoever asks has verified the callers for this trust entry; needs unix sockets or --tls-client-ca.",
+        ),
+    ] = None,
     trusted_hop: Annotated[
         list[str] | None,
         typer.Option(metavar="CIDR[,spiffe=ID]", help="A proxy whose forwarded headers are believed."),
@@ -80,6 +87,7 @@ def serve(
         "listen": listen,
         "http": http,
         "ops": ops,
+        "proxy_verified": proxy_verified,
         "trusted_hop": trusted_hop,
         "balancer": balancer,
         "seen_headers": seen_headers,

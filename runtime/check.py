@@ -12,7 +12,7 @@ from typing import NamedTuple
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
 from policies.peer.ocsp_answers import FirstAnswer
-from policies.peer.presented import NO_CERTIFICATE, Presented, PresentedCertificate
+from policies.peer.presented import NO_CERTIFICATE, NamedCaller, Presented, PresentedCertificate
 from policies.peer.reader import PresentedReader
 from policies.reason import Reason
 from runtime.complaint import Complaint
@@ -157,7 +157,9 @@ class Checks:
             return Verdict(judgement)
         settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers
         peer = NO_CERTIFICATE if request is None else request.peer
-        passes = bool(xfcc) and isinstance(peer, PresentedCertificate) and self._reader.xfcc_may_pass(xfcc, peer)
+        passes = False
+        if xfcc and isinstance(peer, PresentedCertificate | NamedCaller):
+            passes = self._reader.xfcc_may_pass(xfcc, peer)
         return Verdict(judgement, settable, peer, passes, names, request)
 
 

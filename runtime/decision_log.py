@@ -15,7 +15,7 @@ from policies.engine.decision import Decision
 from policies.engine.policy_set import PolicySet
 from policies.engine.record_lines import RecordLines
 from policies.engine.request import Request
-from policies.peer.presented import PresentedCertificate
+from policies.peer.presented import NamedCaller, PresentedCertificate
 from runtime.complaint import Complaint
 from runtime.errors import ConfigurationError
 from runtime.limits import (
@@ -65,6 +65,8 @@ class Entry(NamedTuple):
         peer = request.peer
         if isinstance(peer, PresentedCertificate):
             size += peer.size
+        elif isinstance(peer, NamedCaller):
+            size += sum(map(len, (*(peer.facts.uri or ()), *(peer.facts.dns or ()))))
         return size
 
 

@@ -17,7 +17,7 @@ from policies.engine.header_names import (
     folded_name,
     is_identity_header,
 )
-from policies.peer.presented import Presented, PresentedCertificate
+from policies.peer.presented import NamedCaller, Presented, PresentedCertificate
 from runtime.limits import MAX_REMEMBERED_HEADER_NAMES, MAX_REMEMBERED_HEADER_SETS
 
 XFCC = "x-forwarded-client-cert"
@@ -129,6 +129,8 @@ _guard_of = lru_cache(maxsize=8)(_Guard)
 
 def _spiffe_id(presented: Presented) -> str | None:
     """The SPIFFE ID of the leaf; one that passed a trust entry has at most one."""
-    if not isinstance(presented, PresentedCertificate):
-        return None
-    return next((uri for uri in presented.leaf.identity.uri or () if uri.startswith("spiffe://")), None)
+    if isinstance(presented, PresentedCertificate):
+        uris = presented.leaf.identity.uri
+    else:
+        uris = presented.facts.uri if isinstance(presented, NamedCaller) else None
+    return next((uri for uri in uris or () if uri.startswith("spiffe://")), None)

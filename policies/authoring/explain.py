@@ -13,7 +13,7 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
 from policies.engine.target import canonical_target
 from policies.peer.certificate import IdentityFacts
-from policies.peer.presented import AssertedIdentity, MalformedCertificate, NoCertificate, Presented
+from policies.peer.presented import AssertedIdentity, MalformedCertificate, NamedCaller, NoCertificate, Presented
 from policies.reason import Reason
 
 #: What stands in the way, to follow "Denied: ".
@@ -162,7 +162,7 @@ def _caller(peer: Presented) -> Iterable[str]:
         yield "no certificate"
     elif isinstance(peer, MalformedCertificate):
         yield "an unreadable certificate"
-    elif isinstance(peer, AssertedIdentity):
+    elif isinstance(peer, AssertedIdentity | NamedCaller):
         yield from _facts(peer.facts)
     else:
         yield from _facts(peer.leaf.identity)

@@ -114,7 +114,7 @@ _FACT_OF_KIND: dict[str, Callable[[IdentityFacts], object]] = {
     "subject": lambda facts: facts.subject,
     "issuer": lambda facts: facts.issuer,
     "spki": lambda facts: facts.spki_sha256,
-    "certificate": lambda facts: facts.cert_sha256,
+    "certificate": lambda facts: None if facts.twin_sha256 is None else facts.cert_sha256,
 }
 
 
@@ -145,7 +145,7 @@ def _keys_of_facts(facts: IdentityFacts) -> Iterable[tuple[object, ...]]:
         yield ("email", "*@" + address.partition("@")[2])
     yield ("serial", facts.serial)
     yield ("certificate", facts.cert_sha256)
-    for twin in facts.twin_sha256:
+    for twin in facts.twin_sha256 or ():
         yield ("certificate", twin)
     yield ("spki", facts.spki_sha256)
     for kind, name_ in (("subject", facts.subject), ("issuer", facts.issuer)):

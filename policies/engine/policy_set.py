@@ -201,7 +201,7 @@ class PolicySet:
         if standing.facts is None:
             # INVARIANT: something was presented, so this caller never counts as unauthenticated.
             return CallerState(time, time, None, (), Reason.INTERNAL_ERROR, "a certificate without facts")
-        return self._identified(Caller(standing.facts, standing.trust), state)
+        return self._identified(Caller(standing.facts, standing.trust, standing.maybe), state)
 
     def _identified(self, caller: Caller, state: CallerState) -> CallerState:
         allow = deny = unsure = missed = 0

@@ -12,7 +12,9 @@ field                          value
 `enforcement`                  `extauth`, `gateway`, `forward-auth` or `native`
 `effect` `reason` `rules`      as in `Decision`
 `labels`                       labels of these rules, name -> text (ECS)
-`identity.presented`           `none verified refused malformed asserted`, or `unjudged` (no policy, or an error)
+`identity.presented`           `none verified refused malformed asserted named` (names without a certificate), or
+                               `unjudged` (no policy, or an error)
+`identity.proxy_verified`      the trust entry for which a proxy has verified the caller (`--proxy-verified`)
 `identity.names` `.trust`      identities and trust entries of the policy that the caller is and passes
 `identity.uri` `.dns`          SANs; null = this enforcement point was not shown them
 `identity.email` `.ip_san`
@@ -64,6 +66,7 @@ from policies.peer.certificate import IdentityFacts
 from policies.peer.presented import (
     AssertedIdentity,
     MalformedCertificate,
+    NamedCaller,
     NoCertificate,
     Presented,
     PresentedCertificate,
@@ -98,6 +101,7 @@ class Presentation(StrEnum):
     REFUSED = "refused"
     MALFORMED = "malformed"
     ASSERTED = "asserted"
+    NAMED = "named"
     UNJUDGED = "unjudged"
 
 
@@ -204,6 +208,10 @@ def add_presentation(record: dict[str, object], decision: Decision, peer: Presen
         record["identity.presented"] = Presentation.ASSERTED
         record["identity.names"] = decision.identities
         record["identity.trust"] = sorted(peer.trust)
+    elif isinstance(peer, NamedCaller):
+        record["identity.presented"] = Presentation.NAMED
+        record["identity.names"] = decision.identities
+        record["identity.trust"] = decision.trust
     else:
         presentation = presentation_of(decision.reason)
         record["identity.presented"] = presentation
@@ -224,7 +232,10 @@ def certificate_fields(peer: Presented) -> dict[str, object]:
     """What a certificate says, whatever was decided."""
     if isinstance(peer, PresentedCertificate):
         not_after = timestamp_from_epoch(peer.leaf.not_after)
-        return _facts_fields(peer.leaf.identity) | {"tls.client.not_after": not_after}
+        fields = _facts_fields(peer.leaf.identity) | {"tls.client.not_after": not_after}
+        return fields if peer.verified_for is None else fields | {"identity.proxy_verified": peer.verified_for}
+    if isinstance(peer, NamedCaller):
+        return _facts_fields(peer.facts) | {"identity.proxy_verified": peer.verified_for}
     return _facts_fields(peer.facts) if isinstance(peer, AssertedIdentity) else {}
 
 

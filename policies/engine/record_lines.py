@@ -27,7 +27,7 @@ from policies.engine.record import (
     verdict_fields,
 )
 from policies.engine.request import UNREPORTED, Request
-from policies.peer.presented import NoCertificate, PresentedCertificate
+from policies.peer.presented import NamedCaller, NoCertificate, PresentedCertificate
 
 #: Certificates whose fields are kept encoded, about 1 KiB each.
 MAX_ENCODED_CERTIFICATES = 8192
@@ -104,7 +104,7 @@ class RecordLines:
             decision.identities,
             decision.trust,
             tuple(labels.items()) if labels else (),
-            isinstance(request.peer, NoCertificate),
+            type(request.peer),
             None if following is None else (following.generation, following.reason, following.rules),
         )
         if key not in self._verdicts:
@@ -116,7 +116,7 @@ class RecordLines:
     def _certificate(self, request: Request) -> str | None:
         """The fields of a certificate, after a comma; None if they hold a lone surrogate."""
         peer = request.peer
-        if not isinstance(peer, PresentedCertificate):
+        if not isinstance(peer, PresentedCertificate | NamedCaller):
             return ""
         if peer.key not in self._certificates:
             text = f",{json_text(certificate_fields(peer))[1:-1]}"
@@ -130,7 +130,7 @@ def _is_usual(decision: Decision, request: Request) -> bool:
         return False
     if isinstance(request.peer, PresentedCertificate):
         return presentation_of(decision.reason) is Presentation.VERIFIED
-    return isinstance(request.peer, NoCertificate)
+    return isinstance(request.peer, NoCertificate | NamedCaller)
 
 
 def _trace(trace_id: str | None) -> str:

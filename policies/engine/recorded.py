@@ -1,7 +1,7 @@
 """From a decision record back to the request that was judged: the way of `policy replay`, and law 10's other half.
 
 A verified caller comes back as an `AssertedIdentity` (the record names what it proved and the trust entries it passed);
-a refused one comes back as its certificates, to be judged again.
+a refused one comes back as its certificates, and one that was only named as its names, to be judged again.
 """
 
 import base64
@@ -25,7 +25,10 @@ from policies.peer.presented import (
     AssertedIdentity,
     MalformedCertificate,
     Presented,
+    PresentedCertificate,
+    named_caller,
     presented_from_der,
+    proxy_verified,
 )
 
 #: RFC 3339 §5.6, upper case, up to nanoseconds.
@@ -162,8 +165,12 @@ def _presented(fields: _Fields) -> Presented:
         return MalformedCertificate(fields.text("identity.problem"))
     if word in {Presentation.VERIFIED, Presentation.ASSERTED}:
         return _asserted(_facts(fields), frozenset(fields.texts("identity.trust")))
+    verified_for = fields.text_or_none("identity.proxy_verified")
+    if word == Presentation.NAMED and verified_for is not None:
+        return named_caller(_facts(fields), verified_for)
     if word in {Presentation.REFUSED, Presentation.UNJUDGED}:
-        return _certificates(fields)
+        read = _certificates(fields)
+        return read if verified_for is None else proxy_verified(read, verified_for)
     raise RecordError(f"identity.presented is {word[:40]!r}, none of {', '.join(Presentation)}")
 
 
@@ -213,7 +220,7 @@ def _pin(text: str | None) -> bytes | None:
     return digest
 
 
-def _certificates(fields: _Fields) -> Presented:
+def _certificates(fields: _Fields) -> PresentedCertificate:
     pems = fields.texts("tls.client.certificate_chain")
     if not 1 <= len(pems) <= 1 + MAX_INTERMEDIATES or max(map(len, pems)) > 2 * MAX_CERTIFICATE_BYTES:
         raise RecordError("tls.client.certificate_chain is no chain of certificates, leaf first")

@@ -34,10 +34,14 @@ NO_NAMES: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the facts of a certificate that passes the entries in `trust`, or nobody (`facts` None)."""
+    """Who calls: the facts of a certificate that passes the entries in `trust`, or nobody (`facts` None).
+
+    `maybe`: entries of which it is unknown whether the certificate passes them.
+    """
 
     facts: IdentityFacts | None
     trust: frozenset[str]
+    maybe: frozenset[str] = NO_NAMES
     memo: dict[str, Solutions] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -107,7 +111,9 @@ class TrustIs(Selector):
 
     def solutions(self, caller: Caller) -> Solutions:
         """TRUE if one of the entries vouches for the caller."""
-        return UNSATISFIED if self.entries.isdisjoint(caller.trust) else SATISFIED
+        if not self.entries.isdisjoint(caller.trust):
+            return SATISFIED
+        return UNSATISFIED if self.entries.isdisjoint(caller.maybe) else UNDECIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +245,10 @@ class DigestIn(Selector):
         digest = caller.facts.spki_sha256 if self.of_spki else caller.facts.cert_sha256
         if digest is None:
             return UNDECIDED
-        if not self.of_spki and not self.digests.isdisjoint(caller.facts.twin_sha256):
+        twins = () if self.of_spki else caller.facts.twin_sha256
+        if digest in self.digests or not self.digests.isdisjoint(twins or ()):
             return SATISFIED
-        return SATISFIED if digest in self.digests else UNSATISFIED
+        return UNDECIDED if twins is None else UNSATISFIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class IdentityFacts:
     serial: int | None = None
     cert_sha256: bytes | None = None
     spki_sha256: bytes | None = None
-    twin_sha256: tuple[bytes, ...] = field(default=(), compare=False, repr=False)
+    twin_sha256: tuple[bytes, ...] | None = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,14 @@ def presented_from_xfcc(text: str) -> PresentedCertificate | MalformedCertificat
         return MalformedCertificate(f"XFCC: {error}")
 
 
+def shows_certificate(text: str) -> bool:
+    """Whether the last element has a Cert, or nothing can be read at all."""
+    try:
+        return bool(parse_xfcc(text).cert)
+    except XfccError:
+        return True
+
+
 def xfcc_chain(text: str) -> str:
     """The `Chain` of the last element, PEM: a source of intermediates and nothing more. Empty if it cannot be read."""
     try:

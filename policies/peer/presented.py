@@ -5,7 +5,7 @@ Law: nothing here is verified. `TrustStore.standing` judges it.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies.peer.certificate import Certificate, IdentityFacts, certificate_from_der
 from policies.peer.errors import CertificateError
@@ -30,13 +30,16 @@ class PresentedCertificate:
     """A readable leaf and the certificates that came with it.
 
     `intermediates` are DER, unverified, only ever a source for path building. `key` is SHA-256 over leaf and
-    intermediates: equal keys mean equal bytes, so caches may use it. `size`: bytes of all of them.
+    intermediates (and `verified_for`): equal keys mean equal bytes, so caches may use it. `size`: bytes of all of them.
+    `verified_for`: the trust entry for which, by the operator's word, the proxy that showed it has built a path
+    (`--proxy-verified`, law 8); None = nobody has.
     """
 
     leaf: Certificate
     intermediates: tuple[bytes, ...]
     key: bytes = field(repr=False)
     size: int = field(repr=False)
+    verified_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,19 @@ class AssertedIdentity:
     key: bytes = field(repr=False)
 
 
-Presented = NoCertificate | MalformedCertificate | PresentedCertificate | AssertedIdentity
+@dataclass(frozen=True, slots=True)
+class NamedCaller:
+    """The names of a certificate that is not shown, as the proxy tells them that verified it for one trust entry.
+
+    `facts`: what was told; all else is unknown. `verified_for`: the trust entry, by the operator's word (law 8).
+    """
+
+    facts: IdentityFacts
+    verified_for: str
+    key: bytes = field(repr=False)
+
+
+Presented = NoCertificate | MalformedCertificate | PresentedCertificate | AssertedIdentity | NamedCaller
 
 #: The one value that stands for "no certificate was presented".
 NO_CERTIFICATE = NoCertificate()
@@ -73,6 +88,22 @@ def presented_from_certificate(leaf: Certificate, intermediates: Sequence[bytes]
     for data in intermediates:
         key.update(hashlib.sha256(data).digest())
     return PresentedCertificate(leaf, tuple(bytes(data) for data in intermediates), key.digest(), size)
+
+
+def proxy_verified(presented: PresentedCertificate, entry: str) -> PresentedCertificate:
+    """The same certificate, for which a proxy has built a path to the CAs of `entry`."""
+    key = hashlib.sha256(presented.key + entry.encode()).digest()
+    return replace(presented, key=key, verified_for=entry)
+
+
+def named_caller(facts: IdentityFacts, entry: str) -> NamedCaller:
+    """A caller of whom `uri`, `dns`, `subject` and `cert_sha256` are told, None where not, and nothing else."""
+    # What other form an ECDSA certificate of this digest has is not told either (see `twin`).
+    facts = IdentityFacts(
+        facts.uri, facts.dns, None, None, facts.subject, cert_sha256=facts.cert_sha256, twin_sha256=None
+    )
+    names = (facts.uri, facts.dns, facts.subject and facts.subject.text, facts.cert_sha256, entry)
+    return NamedCaller(facts, entry, hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).digest())
 
 
 def presented_from_pem(leaf: str, chain: str = "") -> PresentedCertificate:

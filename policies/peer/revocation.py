@@ -61,6 +61,11 @@ class RevocationLists:
                 first = crl
         return first
 
+    def listed(self, certificate: Certificate) -> bool:
+        """Whether any list of a CA that has the name of its issuer names `certificate`, under whatever key."""
+        lists = (crl for (name, _), crls in self._by_key.items() if name == certificate.issuer for crl in crls)
+        return any(certificate.identity.serial in crl.serials for crl in lists)
+
     def revoked(self, certificate: Certificate, issuer: Certificate, anchor: Certificate) -> bool:
         """Whether any list names `certificate`, which the key of `issuer` signed, on a path to `anchor`."""
         return any(certificate.identity.serial in crl.serials for crl in self.revoking(issuer, anchor))

@@ -22,7 +22,8 @@ class Standing:
 
     `reason` None: either no certificate (`facts` None, `trust` empty) or one that passes the entries in `trust`.
     Otherwise the certificate is refused for `reason`, and `problem` says it in words. `asked`: what was asked of OCSP
-    responders; the verdict also ends when an answer to one of these changes.
+    responders; the verdict also ends when an answer to one of these changes. `maybe`: entries of which it is
+    unknown whether the certificate passes them.
     """
 
     trust: frozenset[str]
@@ -32,6 +33,7 @@ class Standing:
     valid_from: float
     valid_until: float
     asked: tuple[OcspQuestion, ...] = ()
+    maybe: frozenset[str] = frozenset()
 
 
 #: A refusal: the reason, and the problem in words.
@@ -50,6 +52,8 @@ class Candidacy:
     - `proofs`: None, or the lists of which one must be current to prove the leaf good, unless an answer does.
     - `questions`: what is asked of the entry's responders; `answers`: what is known of each, None where nothing is.
     - `denounced`: that a responder of any entry calls the leaf revoked, in words; empty if none does.
+    - `verified`: a proxy has built a path for this entry, so that none is needed here (law 8); `listed`: then, whether
+      a CRL lists the leaf.
     """
 
     entry: str
@@ -63,21 +67,23 @@ class Candidacy:
     questions: tuple[OcspQuestion, ...] = ()
     answers: tuple[OcspAnswer | None, ...] = ()
     denounced: str = ""
+    verified: bool = False
+    listed: bool = False
 
     def failure(self, leaf: Certificate, time: float) -> Failure | None:
         """The first reason, in order, for which the entry refuses `leaf` at `time`; None if it passes."""
         if out_of_date := _leaf_out_of_date(leaf, time, self.skew):
             return out_of_date
-        if self.untrusted or not self.paths:
+        if self.untrusted or not (self.paths or self.verified):
             return Reason.CERTIFICATE_UNTRUSTED, self.untrusted or self.no_path
         live = [path for path in self.paths if within(path.valid_from, time, path.valid_until, self.skew)]
-        if not live:
+        if not (live or self.verified):
             return Reason.CERTIFICATE_UNTRUSTED, _out_of_date(self.paths[0], time, self.skew)
         if self.svid_invalid:
             return Reason.SVID_INVALID, self.svid_invalid
         if self.denounced:
             return Reason.CERTIFICATE_REVOKED, self.denounced
-        if self.revoked.issuperset(live):
+        if self.listed or (live and self.revoked.issuperset(live)):
             return Reason.CERTIFICATE_REVOKED, "a CRL lists the certificate or a CA above it"
         if self.proofs is not None and not any(within(span[0], time, span[1], self.skew) for span in self.good_spans):
             return Reason.REVOCATION_UNKNOWN, f"revocation is required, and {self._what_is_unknown()}"

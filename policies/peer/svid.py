@@ -7,6 +7,8 @@ domains, and of one that issues leaves only that it SHOULD be of theirs. What bi
 anchors of its entry.
 """
 
+from collections.abc import Sequence
+
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Path
 from policies.peer.errors import SpiffeIdError
@@ -18,7 +20,21 @@ def svid_problem(leaf: Certificate, trust_domain: TrustDomain | None) -> str:
 
     `trust_domain` None: an entry without one, under which no leaf may claim a SPIFFE ID at all.
     """
-    uris = leaf.extensions.san.uri
+    misnamed = name_problem(leaf.extensions.san.uri, trust_domain)
+    if misnamed or trust_domain is None:
+        return misnamed
+    if leaf.is_ca:
+        return "an X.509-SVID of a caller is not a CA"
+    usage = leaf.key_usage
+    if usage is None or "digitalSignature" not in usage:
+        return "an X.509-SVID has the key usage digitalSignature"
+    if usage & {"keyCertSign", "cRLSign"}:
+        return "an X.509-SVID of a caller has neither keyCertSign nor cRLSign"
+    return ""
+
+
+def name_problem(uris: Sequence[str], trust_domain: TrustDomain | None) -> str:
+    """Why a leaf with these URI SANs fails the rules about names, in words; empty if it passes. See `svid_problem`."""
     if trust_domain is None:
         claimed = next((uri for uri in uris if claims_spiffe(uri)), None)
         return "" if claimed is None else f"{claimed!r} counts only under the trust entry of its trust domain"
@@ -30,16 +46,7 @@ def svid_problem(leaf: Certificate, trust_domain: TrustDomain | None) -> str:
         return str(error)
     if spiffe_id.trust_domain != trust_domain:
         return f"{spiffe_id} is not of the trust domain {trust_domain}"
-    if not spiffe_id.path:
-        return f"{spiffe_id} names a trust domain, a leaf needs a path"
-    if leaf.is_ca:
-        return "an X.509-SVID of a caller is not a CA"
-    usage = leaf.key_usage
-    if usage is None or "digitalSignature" not in usage:
-        return "an X.509-SVID has the key usage digitalSignature"
-    if usage & {"keyCertSign", "cRLSign"}:
-        return "an X.509-SVID of a caller has neither keyCertSign nor cRLSign"
-    return ""
+    return "" if spiffe_id.path else f"{spiffe_id} names a trust domain, a leaf needs a path"
 
 
 def svid_paths(paths: tuple[Path, ...], trust_domain: TrustDomain | None) -> tuple[tuple[Path, ...], str]:

@@ -25,12 +25,14 @@ from policies.peer.limits import (
     MEMORY_PER_DER_BYTE,
     MIN_RSA_BITS,
 )
+from policies.peer.names import standing_of_names
 from policies.peer.ocsp import OcspAnswer, OcspQuestion, OcspStatus
 from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.presented import (
     AssertedIdentity,
     MalformedCertificate,
+    NamedCaller,
     NoCertificate,
     Presented,
     PresentedCertificate,
@@ -133,6 +135,8 @@ class TrustStore:
 
     def standing(self, presented: Presented, time: float) -> Standing:
         """Judge `presented` at `time` (epoch seconds) under every entry: dates, chain, SVID rules, revocation."""
+        if isinstance(presented, NamedCaller):
+            return standing_of_names(presented, self.entries)
         if not isinstance(presented, PresentedCertificate):
             return self._standing_without_certificate(presented)
         try:
@@ -211,7 +215,11 @@ class TrustStore:
         if problem:
             return Timeline(leaf, problem, ())
         others = tuple(ca for data in presented.intermediates for ca in self._parsed(data))
-        return Timeline(leaf, "", tuple(self._candidacy(leaf, others, prepared) for prepared in self._prepared))
+        candidacies = [
+            self._candidacy(leaf, others, prepared, verified=prepared.entry.name == presented.verified_for)
+            for prepared in self._prepared
+        ]
+        return Timeline(leaf, "", candidacies)
 
     def _answered(self, presented: PresentedCertificate, timeline: Timeline) -> Timeline:
         """`timeline` with what responders have answered by now."""
@@ -230,7 +238,10 @@ class TrustStore:
         listed = any(answer.delegate in crl.serials for crl in self.lists.of(question.issuer))
         return None if listed else answer
 
-    def _candidacy(self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared) -> Candidacy:
+    def _candidacy(
+        self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared, *, verified: bool
+    ) -> Candidacy:
+        """`verified`: a path is not asked for. What is found all the same tells of revocation."""
         entry = prepared.entry
         untrusted = _entry_problem(leaf, entry)
         search = PathSearch(prepared.authorities, others, self._verified, entry.min_rsa_bits)
@@ -241,14 +252,16 @@ class TrustStore:
         proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
         return Candidacy(
             entry=entry.name,
-            skew=entry.clock_skew if paths else 0.0,
+            skew=entry.clock_skew if paths or verified else 0.0,
             untrusted=untrusted,
             paths=paths,
             no_path=search.problem,
-            svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain) or unsound,
+            svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain) or ("" if verified else unsound),
             revoked=frozenset(path for path in paths if self._revoked(path.certificates)),
             proofs=proofs if entry.revocation is Revocation.REQUIRE else None,
             questions=_questions(leaf, issuers, entry),
+            verified=verified,
+            listed=verified and self.lists.listed(leaf),
         )
 
     def _revoked(self, certificates: tuple[Certificate, ...]) -> bool:

@@ -10,7 +10,7 @@ see `forwarded`.
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policies.peer.errors import XfccError
 from policies.peer.limits import MAX_HEADER_CHARS, MAX_XFCC_ELEMENTS
@@ -32,7 +32,8 @@ class XfccElement:
     """What one proxy says of its peer; nothing of it is verified.
 
     `hash`: SHA-256 of the certificate, lower-case hex. `cert`, `chain`: PEM; the chain includes the leaf. `subject`:
-    RFC 2253 text. Empty = not said. `is_json`: written as JSON, so that no value can run into another.
+    RFC 2253 text. Empty = not said, or said to be empty, which `keys` tells apart: those that were written, in order,
+    lower case. `is_json`: written as JSON, so that no value can run into another.
     """
 
     by: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class XfccElement:
     uri: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     is_json: bool = False
+    keys: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 def parse_xfcc(text: str) -> XfccElement:
@@ -97,6 +99,7 @@ def _pair(name: str, quoted: str | None, plain: str) -> tuple[str, str]:
 
 
 def _element(pairs: Iterable[tuple[str, str]], *, is_json: bool) -> XfccElement:
+    pairs = tuple(pairs)
     single: dict[str, str] = {}
     repeated: dict[str, list[str]] = {key: [] for key in _REPEATED}
     for key, value in pairs:
@@ -120,6 +123,7 @@ def _element(pairs: Iterable[tuple[str, str]], *, is_json: bool) -> XfccElement:
         uri=tuple(repeated["uri"]),
         dns=tuple(repeated["dns"]),
         is_json=is_json,
+        keys=tuple(key for key, _ in pairs),
     )
 
 

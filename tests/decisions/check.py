@@ -2,6 +2,7 @@
 
 import hashlib
 
+from policies.peer.certificate import certificate_from_der
 from tests.decisions.corpus import Case
 from tests.decisions.world import World
 from tests.support.envoy_wire import (
@@ -27,7 +28,7 @@ def check_from_case(case: Case, world: World) -> bytes:
     sent = [(":method", case.method), (":path", case.target), (":scheme", "https"), (":authority", host)]
     sent += [(name.lower(), value) for name, value in case.headers if name.lower() != "x-forwarded-client-cert"]
     if identity is not None:
-        sent.append(("x-forwarded-client-cert", _xfcc(identity)))
+        sent.append(("x-forwarded-client-cert", _names(identity) if case.names_only else _xfcc(identity)))
     http = AttributeContextHttpRequest(
         method=case.method,
         path=_shown(case.target),
@@ -51,14 +52,30 @@ def _source(case: Case, identity: Identity | None) -> AttributeContextPeer:
     if case.source_ip != "unknown":
         peer.address = Address(socket_address=SocketAddress(address=case.source_ip, port_value=50_000))
     if identity is not None:
-        peer.principal = "whatever Envoy makes of the first name"
-        peer.certificate = percent_encoded(identity.pem)
+        peer.principal = _principal(identity) if case.names_only else "whatever Envoy makes of the first name"
+        peer.certificate = "" if case.names_only else percent_encoded(identity.pem)
     return peer
 
 
 def _xfcc(identity: Identity) -> str:
     digest = hashlib.sha256(identity.der).hexdigest()
     return f'Hash={digest};Cert="{percent_encoded(identity.pem)}";Chain="{percent_encoded(identity.chain_pem)}"'
+
+
+def _principal(identity: Identity) -> str:
+    facts = certificate_from_der(identity.der).identity
+    assert facts.subject is not None
+    return next(iter([*(facts.uri or ()), *(facts.dns or ()), facts.subject.text]))
+
+
+def _names(identity: Identity) -> str:
+    """As Envoy writes it without `cert` and `chain`."""
+    facts = certificate_from_der(identity.der).identity
+    assert facts.subject is not None
+    subject = facts.subject.text
+    keys = [f"Hash={hashlib.sha256(identity.der).hexdigest()}", f'Subject="{subject}"']
+    keys += [f"URI={uri}" for uri in facts.uri or ("",)]
+    return ";".join([*keys, *(f"DNS={name}" for name in facts.dns or ())])
 
 
 def _shown(on_the_wire: str) -> str:

@@ -42,3 +42,10 @@ def extauth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExtauth]:
     shown = tuple(name for name in HTTP_FACTS if name != "traceparent")
     with LocalExtauth(tmp_path_factory.mktemp("extauth"), seen_headers=(*shown, *SEEN_HEADERS)) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExtauth]:
+    """The same with `--proxy-verified mesh`."""
+    with LocalExtauth(tmp_path_factory.mktemp("verified"), verified_for="mesh") as running:
+        yield running

@@ -16,10 +16,10 @@ from policies.reason import Effect, Reason
 #: Where calls come from: an address of this machine that nothing else uses.
 SOURCE_IP = "127.0.0.2"
 FOLDER = Path(__file__).parent / "corpus"
-_FILE_KEYS = {"about", "now", "authorities", "certificates", "crls", "policy", "defaults", "cases"}
+_FILE_KEYS = {"about", "now", "authorities", "certificates", "crls", "policy", "defaults", "cases", "proxy_verified"}
 _CASE_KEYS = {
     *("name", "as", "request", "method", "host", "target", "headers", "source_ip", "sni", "at"),
-    *("expect", "upstream", "captures", "shadow", "envoy", "over_http", "not_through"),
+    *("shows", "expect", "upstream", "captures", "shadow", "envoy", "over_http", "not_through"),
 }
 _EXPECT = re.compile(r"(allow|deny) by ([\w.-]+(?:, [\w.-]+)*)|deny because (\w+)")
 _REQUEST = re.compile(r"(\S+) https://([^/]*)(/.*)", re.DOTALL)
@@ -65,6 +65,8 @@ class Case:
     refused_by_envoy: bool
     over_http: Verdict | None
     not_through: Mapping[str, str]
+    verified_for: str
+    names_only: bool
 
     def __str__(self) -> str:
         return f"{self.file}: {self.name}"
@@ -136,6 +138,7 @@ def _cases(file: str, document: Mapping[str, Any]) -> Iterator[Case]:
                 target,
                 fixed_clock="now" in document,
                 document_text=str(document["policy"]),
+                verified_for=document.get("proxy_verified", ""),
             )
 
 
@@ -150,8 +153,12 @@ def _case(
     *,
     fixed_clock: bool,
     document_text: str,
+    verified_for: str,
 ) -> Case:
     not_through = dict(merged.get("not_through", {}))
+    if verified_for:
+        others = ("envoy", "native", "middleware")
+        not_through |= dict.fromkeys(others, "it takes no proxy's word; tests/envoy/test_proxy_verified.py does")
     if fixed_clock or merged.get("at"):
         not_through["envoy"] = "its clock is not ours to set"
     if "envoy" in not_through:
@@ -176,6 +183,8 @@ def _case(
         refused_by_envoy=merged.get("envoy") == "refuses",
         over_http=Verdict.parse(merged["over_http"]) if "over_http" in merged else None,
         not_through=not_through,
+        verified_for=verified_for,
+        names_only=merged.get("shows", "certificate") == "names",
     )
 
 

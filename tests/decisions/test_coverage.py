@@ -21,6 +21,6 @@ def test_no_case_is_kept_from_the_engine_or_from_grpc() -> None:
 
 
 def test_few_cases_cannot_go_through_envoy_and_each_says_why() -> None:
-    kept_away = [case for case in cases("engine") if "envoy" in case.not_through]
+    kept_away = [case for case in cases("engine") if "envoy" in case.not_through and not case.verified_for]
     assert all(case.not_through["envoy"] for case in kept_away)
     assert len(kept_away) <= 50

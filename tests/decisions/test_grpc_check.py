@@ -1,6 +1,7 @@
 """The decision corpus through gRPC `Check` of a running service."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import grpc
 import pytest
@@ -13,23 +14,29 @@ from tests.decisions.enforced import claims, status_of
 from tests.support.envoy_wire import CheckResponse, HeaderValueOption
 from tests.support.local_extauth import LocalExtauth
 
-Ask = Callable[[bytes], bytes]
+Ask = Callable[[LocalExtauth, bytes], bytes]
 
 
 @pytest.fixture(scope="module")
-def ask(extauth: LocalExtauth) -> Iterator[Ask]:
-    with grpc.insecure_channel(str(extauth.grpc)) as channel:
-        check = channel.unary_unary(
-            "/envoy.service.auth.v3.Authorization/Check", request_serializer=None, response_deserializer=None
-        )
-        yield lambda message: check(message, timeout=10)
+def ask(extauth: LocalExtauth, verified: LocalExtauth) -> Iterator[Ask]:
+    with ExitStack() as channels:
+        checks = {}
+        for service in (extauth, verified):
+            channel = channels.enter_context(grpc.insecure_channel(str(service.grpc)))
+            checks[service] = channel.unary_unary(
+                "/envoy.service.auth.v3.Authorization/Check", request_serializer=None, response_deserializer=None
+            )
+        yield lambda service, message: checks[service](message, timeout=10)
 
 
 @pytest.mark.parametrize("case", cases("grpc"), ids=str)
-def test_a_grpc_check_answers(case: Case, setting: Settings, extauth: LocalExtauth, ask: Ask) -> None:
+def test_a_grpc_check_answers(
+    case: Case, setting: Settings, extauth: LocalExtauth, verified: LocalExtauth, ask: Ask
+) -> None:
     world, policy = setting(case.file)
-    extauth.current, extauth.now = policy, world.time(case.at)
-    response = CheckResponse.parse(ask(check_from_case(case, world)))
+    service = verified if case.verified_for else extauth
+    service.current, service.now = policy, world.time(case.at)
+    response = CheckResponse.parse(ask(service, check_from_case(case, world)))
     assert _verdict_in(response) == case.expect
     if case.expect.effect is Effect.ALLOW:
         passed_on = _passed_on(case, response)

@@ -82,3 +82,37 @@ def test_variables_and_file_set_the_same(tmp_path: Path) -> None:
 def test_settings_travel_to_worker_processes() -> None:
     both = settings(http="127.0.0.1:1", trusted_hop=["unix", "10.0.0.0/8"])
     assert pickle.loads(pickle.dumps(both)) == both
+
+
+# --proxy-verified.
+
+
+def test_proxy_verified_is_taken_on_unix_sockets_and_where_clients_are_verified(tmp_path: Path) -> None:
+    sockets = settings(listen="unix:/run/g.sock", http="unix:/run/h.sock", trusted_hop=["unix"], proxy_verified="mesh")
+    assert sockets.proxy_verified == "mesh"
+    issued = mesh().issue(dns=["localhost"], server=True)
+    for name, content in {"cert": issued.pem, "key": issued.key_pem, "ca": mesh().pem}.items():
+        (tmp_path / name).write_bytes(content)
+    tls = {"tls_cert": str(tmp_path / "cert"), "tls_key": str(tmp_path / "key")}
+    assert settings(**tls, tls_client_ca=str(tmp_path / "ca"), proxy_verified="mesh").proxy_verified == "mesh"
+    with pytest.raises(ConfigurationError, match=r"--proxy-verified mesh: on 127\.0\.0\.1:0 anybody .*--tls-client-ca"):
+        settings(**tls, proxy_verified="mesh")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"http": "unix:/run/h.sock", "trusted_hop": ["unix"]},
+        {"listen": "unix:/run/g.sock", "http": "127.0.0.1:0", "trusted_hop": ["127.0.0.1/32"]},
+    ],
+)
+def test_proxy_verified_is_refused_where_anybody_may_ask(flags: Mapping[str, Given]) -> None:
+    with pytest.raises(ConfigurationError, match="anybody could say who calls"):
+        settings(**{**flags, "proxy_verified": "mesh"})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-mesh", "m\u00e9sh", "x" * 129])
+def test_proxy_verified_is_the_name_of_a_trust_entry(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="proxy-verified"):
+        settings(listen="unix:/run/g.sock", proxy_verified=name)

@@ -32,8 +32,8 @@ def twin_of(data: bytes) -> bytes:
 def test_a_certificate_knows_the_digest_of_its_twin() -> None:
     one, other = certificate_from_der(LEAF.der), certificate_from_der(twin_of(LEAF.der))
     assert one.sha256 != other.sha256
-    assert one.sha256 in other.identity.twin_sha256
-    assert other.sha256 in one.identity.twin_sha256
+    assert one.sha256 in (other.identity.twin_sha256 or ())
+    assert other.sha256 in (one.identity.twin_sha256 or ())
 
 
 @pytest.mark.parametrize("deny", ["{fingerprint: 'sha256:%s'}", "{not: {not: {fingerprint: 'sha256:%s'}}}"])

@@ -25,17 +25,18 @@ from runtime.metrics import Metrics
 class LocalExtauth:
     """A context manager. `current` is the policy in force, `now` the time of every question (None = the clock's)."""
 
-    def __init__(self, folder: Path, seen_headers: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, seen_headers: tuple[str, ...] = (), verified_for: str | None = None) -> None:
         self.current: PolicySet | None = None
         self.now: float | None = None
         self.grpc = UnixAddress(str(folder / "grpc.sock"))
         self.http = UnixAddress(str(folder / "http.sock"))
         self._seen_headers = seen_headers
+        self._verified_for = verified_for
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
         hops = TrustedHops.parse(("unix",))
-        reader = PresentedReader()
+        reader = PresentedReader(verified_for=self._verified_for)
         checks = Checks(Judge(self, Metrics(), None, Enforcement.EXTAUTH), reader)
         with ExitStack() as starting:
             # Over gRPC nobody is trusted: the transport peer is the client, whatever it says.
