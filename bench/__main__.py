@@ -9,7 +9,11 @@ from time import monotonic
 
 from rich.console import Console
 
+<<<<<<< HEAD
 from bench import envoy, evaluate, gateway, handshakes, load, native, services
+=======
+from bench import authoring, envoy, evaluate, gateway, handshakes, load, services
+>>>>>>> 60eaf83 (policy replay --summary: which decisions of a log would change, grouped by the rules behind)
 from bench.figure import Figure
 from bench.machine import command, machine
 from bench.report import json_from_run, summary, table_from_figures
@@ -18,6 +22,7 @@ from runtime.envoy.errors import EnvoyMissingError
 PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
     evaluate.PART: evaluate.figures,
     load.PART: load.figures,
+    authoring.PART: authoring.figures,
     services.GRPC: services.grpc_figures,
     services.HTTP: services.http_figures,
     envoy.PART: envoy.figures,

@@ -163,16 +163,25 @@ def replay(
         FailOn | None,
         typer.Option("--fail-on", help="Exit 1 if a line carried another effect than it is given now."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write the answers.")] = Format.JSON,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="Counts and changed decisions by rule, instead of an answer for each line."),
+    ] = False,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How to write: json if left out, and text with --summary.", show_default=False),
+    ] = None,
 ) -> ExitCode:
-    """Judge requests or decision records again: JSON lines in, JSON lines out, in order.
+    """Judge requests or decision records again: JSON lines in, JSON lines out, in order; --summary says what changes.
 
     A line that cannot be read is answered with request_malformed.
     Exit code: 0, or with --fail-on changed 1 if an effect differs from the one on its line.
     """
     from peergate.commands import replay as command  # noqa: PLC0415 - each command loads only what it needs
 
-    return command.replay(policy, file, form, fail_on_changed=fail_on is not None)
+    if summary:
+        return command.summarise(policy, file, form or Format.TEXT, fail_on_changed=fail_on is not None)
+    return command.replay(policy, file, form or Format.JSON, fail_on_changed=fail_on is not None)
 
 
 @policy_app.command()

@@ -1,19 +1,26 @@
-"""`peergate policy replay`: JSON lines in, JSON lines out, in order."""
+"""`peergate policy replay`: JSON lines in, JSON lines out, in order; or a summary of what changes."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from time import time
 from typing import BinaryIO
 
-from peergate.console import plain
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from peergate.console import plain, stderr, stdout
 from peergate.errors import ArgumentError
 from peergate.exit_code import ExitCode
 from peergate.formats import Format
 from peergate.loading import loaded_policy, print_unusable
+from peergate.reports.replay import json_from_summary, print_summary
 from policies.authoring.limits import MAX_LINE_BYTES
 from policies.authoring.replay import Answer, Replay
+from policies.authoring.replay_summary import Summary
 
 #: Bytes asked of the input at a time; what is there is taken, and nothing is waited for.
 _CHUNK_BYTES = 64 * 1024
@@ -36,6 +43,38 @@ def replay(path: str, file: str, form: Format, *, fail_on_changed: bool) -> Exit
             sys.stdout.write("".join(f"{written(reply)}\n" for reply in replies))
             sys.stdout.flush()
     return ExitCode.NO if changed and fail_on_changed else ExitCode.FINE
+
+
+def summarise(path: str, file: str, form: Format, *, fail_on_changed: bool) -> ExitCode:
+    """Say what the policy at `path` would have done to the traffic in `file` (`-`: standard input)."""
+    loaded = loaded_policy(path)
+    if loaded.policy is None:
+        print_unusable(loaded)
+        return ExitCode.NO
+    answers, summary = Replay(loaded.policy, time), Summary()
+    with opened(file) as stream, _progress(stream, file) as advance:
+        for lines in line_batches(stream):
+            for line in lines:
+                summary.add(answers.judged(line))
+            advance(sum(map(len, lines)) + len(lines))
+    if form is Format.JSON:
+        print(json_from_summary(summary, loaded.policy.generation))
+    else:
+        print_summary(stdout(), summary, loaded.policy.generation)
+    return ExitCode.NO if summary.changed and fail_on_changed else ExitCode.FINE
+
+
+@contextmanager
+def _progress(stream: BinaryIO, file: str) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal that moves with the bytes read; on nothing else. A pipe has no end that could be known."""
+    console = stderr()
+    status = os.fstat(stream.fileno())
+    total = status.st_size if S_ISREG(status.st_mode) else None
+    name = "standard input" if file == "-" else Path(file).name
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(plain(name), total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def line_batches(stream: BinaryIO) -> Iterator[list[bytes]]:

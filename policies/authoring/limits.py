@@ -28,3 +28,9 @@ CRL_EXPIRY_SECONDS = 86_400.0
 MAX_TRACED_RULES = 20
 #: Pairs of an identity and a route of which a matrix says something of their own: about ten seconds, and 60 MB of JSON.
 MAX_MATRIX_CELLS = 1_000_000
+#: Kinds of change that a replay keeps apart, and lines that it shows of each.
+MAX_CHANGE_GROUPS = 1000
+MAX_CHANGE_EXAMPLES = 3
+#: Characters of one text of such a line, and rules that it names of the decision before.
+MAX_EXAMPLE_CHARS = 300
+MAX_EXAMPLE_RULES = 50

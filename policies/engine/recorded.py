@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -35,6 +35,22 @@ from policies.peer.presented import (
 _TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
+#: All that `_presented` reads.
+_CALLER_FIELDS = (
+    "identity.presented",
+    "identity.problem",
+    "identity.trust",
+    "identity.uri",
+    "identity.dns",
+    "identity.email",
+    "identity.ip_san",
+    "tls.client.subject",
+    "tls.client.issuer",
+    "tls.client.x509.serial_number",
+    "tls.client.hash.sha256",
+    "identity.spki_sha256",
+    "tls.client.certificate_chain",
+)
 _HEX = re.compile(r"-?[0-9A-Fa-f]{1,64}")
 
 
@@ -45,10 +61,34 @@ class RecordError(ValueError):
 def request_from_record(record: Mapping[str, object]) -> Request:
     """The request that a decision record speaks of. Raises RecordError, and nothing else, whatever the record holds."""
     fields = _Fields(record)
+    return _request(fields, _presented(fields))
+
+
+class RecordReader:
+    """Reads many records that repeat their callers. `remembered`: callers kept; all are dropped when there are more."""
+
+    def __init__(self, remembered: int) -> None:
+        self._limit = remembered
+        self._callers: dict[str, Presented] = {}
+
+    def request(self, record: Mapping[str, object]) -> Request:
+        """As `request_from_record`."""
+        fields = _Fields(record)
+        key = fields.key(_CALLER_FIELDS)
+        caller = self._callers.get(key)
+        if caller is None:
+            caller = _presented(fields)
+            if len(self._callers) >= self._limit:
+                self._callers.clear()
+            self._callers[key] = caller
+        return _request(fields, caller)
+
+
+def _request(fields: "_Fields", caller: Presented) -> Request:
     method = fields.text("http.request.method")
     query = "?" if fields.flag("request.query_present") else ""
     return Request(
-        peer=_presented(fields),
+        peer=caller,
         method=method,
         target=fields.text("url.path") + query,
         host=fields.text("url.domain"),
@@ -80,6 +120,10 @@ class _Fields:
 
     def __contains__(self, name: str) -> bool:
         return name in self._record
+
+    def key(self, names: Iterable[str]) -> str:
+        """Equal for equal values of these fields, and for no others: JSON values are written as they are read."""
+        return repr([self._record.get(name) for name in names])
 
     def text(self, name: str) -> str:
         value = self._record.get(name)

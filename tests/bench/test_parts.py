@@ -1,6 +1,6 @@
 """Every part runs, with sizes that take no time, and gives the figures that issue and documentation name."""
 
-from bench import envoy, evaluate, gateway, load, services
+from bench import authoring, envoy, evaluate, gateway, load, services
 from bench.figure import Figure
 
 
@@ -12,6 +12,11 @@ def test_evaluate_gives_every_bound_of_the_issue() -> None:
     figures = list(evaluate.figures(evaluate.Settings(sizes=(2, 5), rounds=2, calls=4, strangers=2)))
     assert bounds(figures) == ["≤ 6", "≤ 3", "≤ 1.3", "≤ 1000", "≤ 1000"]
     assert all(figure.value > 0 for figure in figures)
+
+
+def test_authoring_gives_every_bound_of_the_issue() -> None:
+    settings = authoring.Settings(bounds=((5, 3), (8, 30)), records=20, callers=3, rounds=1)
+    assert bounds(list(authoring.figures(settings))) == ["≤ 3", "≤ 30", "≥ 20000"]
 
 
 def test_load_gives_every_bound_of_the_issue() -> None:

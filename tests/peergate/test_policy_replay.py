@@ -1,6 +1,7 @@
 """`policy replay`: one answer a line, in order, as the lines arrive."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -190,3 +191,54 @@ def test_a_line_without_an_end_is_never_held_in_full() -> None:
     data = b"x" * (3 * MAX_LINE_BYTES) + b"\nshort\n"
     first, second = [line for batch in line_batches(BytesIO(data)) for line in batch]
     assert (len(first), second) == (MAX_LINE_BYTES + 1, b"short")
+
+
+def test_a_summary_says_what_changes_and_by_which_rules(peergate: Peergate, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    denied = GOOD | {"effect": "deny", "rules": ["closed"], "decision_id": "ab12"}
+    log.write_text("".join(json.dumps(line) + "\n" for line in (GOOD | {"effect": "allow"}, denied, denied)))
+    ended = peergate("policy", "replay", STARTER, str(log), "--summary", "--fail-on", "changed")
+    assert ended.code == 1
+    assert "2  deny by closed -> allow by " in ended.out
+    assert "line 2" in ended.out
+    assert "ab12" in ended.out
+    assert "2 of 3 decisions would change" in ended.out
+
+
+def test_a_summary_as_json_has_every_count(peergate: Peergate, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(GOOD | {"effect": "deny"}) + "\n{\n" + json.dumps(GOOD) + "\n")
+    ended = peergate("policy", "replay", STARTER, str(log), "--summary", "--format", "json")
+    said = json.loads(ended.out)
+    assert ended.code == 0
+    assert (said["lines"], said["changed"], said["unreadable"]) == (3, {"deny_to_allow": 1, "allow_to_deny": 0}, 1)
+    assert said["first_unreadable"]["line"] == 2
+    assert said["groups"][0]["examples"][0]["line"] == 1
+
+
+def test_a_summary_of_nothing_and_of_hostile_lines_ends_well() -> None:
+    assert "0 of 0 decisions" in program("policy", "replay", STARTER, "-", "--summary").out
+    ended = program("policy", "replay", STARTER, "-", "--summary", stdin=b"\n".join(HOSTILE))
+    assert (ended.code, ended.err) == (0, "")
+    assert f"unreadable, so denied  {len(HOSTILE)}" in ended.out
+
+
+def test_the_bar_of_a_summary_is_drawn_on_a_terminal_only(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(f"{json.dumps(GOOD)}\n" * 2000)
+    arguments = [sys.executable, "-m", "peergate", "policy", "replay", STARTER, str(log), "--summary"]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs, cwd=ROOT)
+    os.close(theirs)
+    drawn = bytearray()
+    try:
+        while chunk := os.read(ours, 4096):
+            drawn += chunk
+    except OSError:
+        pass  # Linux answers EIO when the other end is closed
+    finally:
+        os.close(ours)
+    out = process.communicate(timeout=60)[0]
+    assert b"log.jsonl" in drawn
+    assert b"\x1b" not in out
+    assert program(*arguments[3:]).err == ""

@@ -1,0 +1,93 @@
+"""What the tools of authors cost at 1 000 and 10 000 rules: the matrix of a policy, the replay of a decision log.
+
+Measured is the processor time of one thread, from text to answer, as other work on the machine counts less.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import thread_time
+
+from bench.figure import Bound, Figure
+from bench.scenario import LITERAL_PATH, Mesh, loaded_policy, spread
+from peergate.reports.matrix_page import page_from_matrix
+from policies.authoring.lint.places import places_from_files
+from policies.authoring.matrix.matrix import matrix_from_policy
+from policies.authoring.replay import Replay
+from policies.authoring.replay_summary import Summary
+from policies.engine.evaluate import evaluate
+from policies.engine.policy_set import PolicySet
+from policies.engine.record import Enforcement, decision_record, line_from_record
+from runtime.live_policy import loaded_from_reading
+from runtime.policy_source import PolicySource
+
+PART = "authoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How much is measured. `bounds`: number of rules -> seconds in which a matrix is there."""
+
+    bounds: tuple[tuple[int, float], ...] = ((1_000, 3), (10_000, 30))
+    records: int = 20_000
+    callers: int = 200
+    rounds: int = 5
+
+
+def figures(settings: Settings | None = None) -> Iterator[Figure]:
+    """Measure."""
+    settings = settings or Settings()
+    mesh = Mesh.new()
+    with TemporaryDirectory() as folder:
+        for size, limit in settings.bounds:
+            path = mesh.write(Path(folder), size)
+            rounds = tuple(_matrix_seconds(path) for _ in range(2))
+            yield Figure(PART, f"policy text to matrix as a page, {size} rules", "s", rounds, Bound(limit))
+        size = settings.bounds[0][0]
+        policy = loaded_policy(mesh.write(Path(folder), size))
+    lines = _log(mesh, policy, size, settings)
+    rates = tuple(_records_per_second(policy, lines) for _ in range(settings.rounds))
+    note = f"{len(lines[0])} bytes a record, {settings.callers} callers"
+    yield Figure(PART, f"replay --summary, {size} rules", "rec/s", rates, Bound(20_000, at_least=True), note)
+
+
+def _matrix_seconds(path: Path) -> float:
+    started = thread_time()
+    reading = PolicySource(str(path)).reading()
+    policy = loaded_from_reading(reading).policy
+    if policy is None:
+        raise ValueError(f"{path} has problems")
+    page_from_matrix(matrix_from_policy(policy, places_from_files(reading.files)), path.name)
+    return thread_time() - started
+
+
+def _log(mesh: Mesh, policy: PolicySet, size: int, settings: Settings) -> list[bytes]:
+    """Records as a service writes them, callers in turn."""
+    callers = [(caller, caller.presented()) for caller in mesh.callers(spread(size, settings.callers))]
+    lines = []
+    for number in range(settings.records):
+        caller, peer = callers[number % len(callers)]
+        request = caller.request(peer, mesh.time + number / 1000, f"{LITERAL_PATH}/in-{number}")
+        record = decision_record(
+            evaluate(policy, request),
+            request,
+            decision_id=f"{number:032x}",
+            enforcement=Enforcement.EXTAUTH,
+            time=request.time,
+            latency=80e-6,
+            labels={},
+        )
+        lines.append(line_from_record(record).encode())
+    return lines
+
+
+def _records_per_second(policy: PolicySet, lines: Sequence[bytes]) -> float:
+    replay, summary = Replay(policy, lambda: 0.0), Summary()
+    started = thread_time()
+    for line in lines:
+        summary.add(replay.judged(line))
+    elapsed = thread_time() - started
+    if summary.changed or summary.unreadable:
+        raise ValueError(f"the same policy decided otherwise: {summary}")
+    return len(lines) / elapsed
