@@ -76,15 +76,17 @@ class Replay:
             fields = object_from_line(line)
             if "effect" in fields and fields["effect"] not in _EFFECTS:
                 raise LineError("`effect` is neither allow nor deny")
-            found = self._request(fields)
-            decision = evaluate(self._policy, found)
-            request = found
+            request, decision = self._decided(fields)
         except LineError as error:
             decision = self._refusal(str(error))
         except Exception as error:  # noqa: BLE001 - no error permits, and no line ends a replay
             decision = self._refusal(f"{type(error).__name__} while judging the line", Reason.INTERNAL_ERROR)
         changed = fields["effect"] != decision.effect if "effect" in fields else None
         return Judged(fields, request, decision, changed)
+
+    def _decided(self, fields: Mapping[str, object]) -> tuple[Request, Decision]:
+        request = self._request(fields)
+        return request, evaluate(self._policy, request)
 
     def _request(self, fields: Mapping[str, object]) -> Request:
         if not _is_record(fields):
