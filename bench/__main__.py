@@ -9,11 +9,7 @@ from time import monotonic
 
 from rich.console import Console
 
-<<<<<<< HEAD
-from bench import envoy, evaluate, gateway, handshakes, load, native, services
-=======
-from bench import authoring, envoy, evaluate, gateway, handshakes, load, services
->>>>>>> 60eaf83 (policy replay --summary: which decisions of a log would change, grouped by the rules behind)
+from bench import authoring, envoy, evaluate, gateway, handshakes, load, native, services
 from bench.figure import Figure
 from bench.machine import command, machine
 from bench.report import json_from_run, summary, table_from_figures

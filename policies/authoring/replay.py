@@ -74,8 +74,6 @@ class Replay:
         request = None
         try:
             fields = object_from_line(line)
-            if "effect" in fields and fields["effect"] not in _EFFECTS:
-                raise LineError("`effect` is neither allow nor deny")
             request, decision = self._decided(fields)
         except LineError as error:
             decision = self._refusal(str(error))
@@ -85,6 +83,8 @@ class Replay:
         return Judged(fields, request, decision, changed)
 
     def _decided(self, fields: Mapping[str, object]) -> tuple[Request, Decision]:
+        if "effect" in fields and fields["effect"] not in _EFFECTS:
+            raise LineError("`effect` is neither allow nor deny")
         request = self._request(fields)
         return request, evaluate(self._policy, request)
 
