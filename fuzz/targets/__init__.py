@@ -1,7 +1,7 @@
 """Every target by its name."""
 
 from fuzz.target import Target
-from fuzz.targets import certificate, policy, proxy_header, question, replay, target, xfcc
+from fuzz.targets import certificate, policy, proxy_header, question, replay, scope, target, xfcc
 
 TARGETS: dict[str, Target] = {
     found.name: found
@@ -17,6 +17,7 @@ TARGETS: dict[str, Target] = {
         question.CHECK,
         question.HTTP,
         question.RECORD,
+        scope.SCOPE,
         target.PATH,
         target.HOST,
     )

@@ -69,7 +69,7 @@ def _check_grpc(message: bytes) -> None:
     hosts = {_text(item) for item in http.header_map.headers if item.key in {":authority", "host"}}
     hosts |= {http.headers[name] for name in (":authority", "host") if name in http.headers}
     hosts |= {http.host} if http.host else set()
-    _require_allowed(http.method, paths, hosts, check.attributes.source.certificate)
+    require_allowed(http.method, paths, hosts, check.attributes.source.certificate)
 
 
 def _check_http(data: bytes) -> None:
@@ -101,7 +101,7 @@ def _check_http(data: bytes) -> None:
         ]
         read = PresentedReader().from_xfcc(forwarded[0])
         require(isinstance(read, PresentedCertificate) and read.leaf.der == der("billing"), "only the caller may call")
-        _require_allowed(scope["method"], [target.decode()], hosts, percent_pem("billing"))
+        require_allowed(scope["method"], [target.decode()], hosts, percent_pem("billing"))
 
 
 def _check_record(message: bytes) -> None:
@@ -128,7 +128,7 @@ def _check_record(message: bytes) -> None:
     require(same == (decision.effect.value, decision.reason.value, list(decision.rules)), f"replayed, it is {same}")
 
 
-def _require_allowed(method: str, targets: list[str], hosts: set[str], certificate: str) -> None:
+def require_allowed(method: str, targets: list[str], hosts: set[str], certificate: str) -> None:
     """The one question of this world that is answered with yes, read in another way than the engine reads it."""
     require(method == METHOD, "only the method of the route is allowed")
     require({host.partition(":")[0].lower().removesuffix(".") for host in hosts} == {HOST}, "only its host is allowed")
