@@ -10,13 +10,16 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help demo test check bench fuzz soak format system-deps clean
+.PHONY: help demo demo-gateway test check bench fuzz soak format system-deps clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(READY) ## a throw-away PKI, Envoy, peergate, and a tour of allowed and denied calls
 	$(BIN)/peergate demo
+
+demo-gateway: $(READY) ## the same tour through the gateway, without an Envoy
+	$(BIN)/peergate demo --gateway
 
 test: $(READY) ## every test, real Envoy and real TLS included
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -11,31 +11,37 @@ from rich.console import Console
 
 from peergate.console import error_line, stdout, styled
 from peergate.demo.scene import Outcome, Scene
+from peergate.demo.scenes import EnvoyScene, GatewayScene
 from peergate.demo.service import ServiceError
 from peergate.demo.show import curl_lines, outcome_table, print_failures
 from peergate.demo.tour import BROKEN, QUARANTINE, QUARANTINED, STILL_QUARANTINED, TOUR
 from peergate.exit_code import ExitCode
 from runtime.envoy.binary import envoy_version, find_envoy
 from runtime.envoy.errors import EnvoyError
+from runtime.errors import ConfigurationError
+
+_BY_TLS = "Who can never be allowed is turned away in the TLS handshake: there is no request yet, and no decision."
 
 
-def run_demo(*, keep: bool = False, port: int = 0, console: Console | None = None) -> int:
+def run_demo(*, gateway: bool = False, keep: bool = False, port: int = 0, console: Console | None = None) -> int:
     """Run the demo and return its exit code.
 
-    `port`: where Envoy listens on 127.0.0.1, 0 = any free one. `keep`: leave everything up until Ctrl-C, with lines for
-    curl. 1 = a call did not come to what it should; 78 = there is no Envoy, or the port is taken.
+    `gateway`: show the gateway, and no Envoy. `port`: where either listens on 127.0.0.1, 0 = any free one. `keep`:
+    leave everything up until Ctrl-C, with lines for curl. 1 = a call did not come to what it should; 78 = there is no
+    Envoy, or the port is taken.
     """
     console = console or stdout()
     # Whoever ends the demo with SIGTERM wants the same as Ctrl-C: nothing left running, no key left on disk.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        envoy = find_envoy(os.environ)
+        envoy = None if gateway else find_envoy(os.environ)
         with tempfile.TemporaryDirectory(prefix="peergate-demo-") as folder:
             began = time.monotonic()
-            console.print(styled(("peergate demo ", "bold"), f"with Envoy {envoy_version(envoy)}"))
-            with Scene(Path(folder), envoy, port) as scene:
+            shown = "with the gateway" if envoy is None else f"with Envoy {envoy_version(envoy)}"
+            console.print(styled(("peergate demo ", "bold"), shown))
+            with _scene(Path(folder), envoy, port) as scene:
                 return _play(scene, console, began, keep=keep)
-    except EnvoyError as error:
+    except (EnvoyError, ConfigurationError) as error:
         error_line(str(error))
         return ExitCode.CONFIGURATION
     except (ServiceError, OSError) as error:
@@ -45,16 +51,23 @@ def run_demo(*, keep: bool = False, port: int = 0, console: Console | None = Non
         signal.signal(signal.SIGTERM, before)
 
 
+def _scene(folder: Path, envoy: Path | None, port: int) -> Scene:
+    return GatewayScene(folder, port) if envoy is None else EnvoyScene(folder, envoy, port)
+
+
 def _play(scene: Scene, console: Console, began: float, *, keep: bool) -> int:
     host, port = scene.address
     console.print(
         styled(
-            ("A throw-away PKI, an upstream, peergate as the ext_authz service of an Envoy with mTLS on ", "dim"),
+            (f"A throw-away PKI, an upstream, {scene.setting} on ", "dim"),
             f"{host}:{port}",
         )
     )
     outcomes = [scene.make(call) for call in TOUR]
     console.print("", outcome_table(outcomes, console.width), "", sep="\n")
+    if scene.refuses_by_tls:
+        console.print(styled((_BY_TLS, "dim")))
+        console.print()
     outcomes += _changed_live(scene, console)
     failures = [outcome for outcome in outcomes if not outcome.is_as_expected]
     print_failures(console, failures)
@@ -64,7 +77,8 @@ def _play(scene: Scene, console: Console, began: float, *, keep: bool) -> int:
     if keep:
         _keep(scene, console)
     elif not failures:
-        console.print(styled((f"Try it yourself: {_program()} demo --keep", "dim")))
+        flag = " --gateway" if scene.refuses_by_tls else ""
+        console.print(styled((f"Try it yourself: {_program()} demo{flag} --keep", "dim")))
     return ExitCode.NO if failures else ExitCode.FINE
 
 
@@ -73,7 +87,7 @@ def _changed_live(scene: Scene, console: Console) -> list[Outcome]:
     original = scene.policy.read_text(encoding="utf-8")
     before = scene.status()["generation"]
     status, seconds = scene.change_policy(original + QUARANTINE)
-    console.print(styled(("The policy changes while Envoy and peergate run:", "bold")))
+    console.print(styled(("The policy changes while everything runs:", "bold")))
     console.print(styled((f"  + {QUARANTINE.strip().removeprefix('- ')}", "green")))
     console.print(styled((f"  generation {before} -> {status['generation']}, in force after {seconds:.1f} s", "dim")))
     quarantined = scene.make(QUARANTINED)

@@ -1,44 +1,51 @@
-"""Everything that the demo runs: an upstream, `peergate extauth serve`, and an Envoy in front, in one folder."""
+"""Everything that the demo runs, in one folder: an upstream, and what stands in front of it."""
 
 import json
+import re
+import ssl
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from peergate.demo.client import Answer, call, client_context, request_bytes
 from peergate.demo.pki import DemoPki, demo_pki
-from peergate.demo.service import ExtauthProcess, ServiceError, Status
+from peergate.demo.service import ServiceError, ServiceProcess, Status
 from peergate.demo.tour import Call
 from peergate.demo.upstream import EchoUpstream
-from runtime.address import TcpAddress, UnixAddress
-from runtime.envoy.bootstrap import EnvoySettings
-from runtime.envoy.ext_authz import Authorization
-from runtime.envoy.process import EnvoyProcess
-from runtime.envoy.tls import DownstreamTls
+from policies.reason import Reason
 
 #: Seconds for a decision record to reach the log.
 RECORD_SECONDS = 5.0
 _POLL_SECONDS = 0.02
-#: Seconds that Envoy waits for peergate: more than in production, as laptops are busy.
-_AUTHORIZATION_SECONDS = 2.0
+
+#: The TLS alert that says what the reason says, in the words of OpenSSL.
+_ALERTS = {Reason.CERTIFICATE_EXPIRED: "certificate expired", Reason.CERTIFICATE_UNTRUSTED: "unknown ca"}
+
+_ALERT = re.compile(r" alert ([a-z ]+) \(")
 
 _POLICY = Path(__file__).with_name("policy.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a call: the answer to the caller, and what peergate recorded of it (None = it was not asked)."""
+    """What came of a call: the answer to the caller, and what peergate recorded of it (None = it was not asked).
+
+    `alert`: what the caller reads instead of an answer if the handshake failed.
+    """
 
     call: Call
-    answer: Answer
+    answer: Answer | None
     record: dict[str, Any] | None
+    alert: str = ""
 
     @property
     def is_as_expected(self) -> bool:
         """Whether record, answer, and what the upstream got, all say what the tour promises."""
+        if self.answer is None:
+            return self.alert != "" and self.alert == _ALERTS.get(self.call.reason)
         expected = (self.call.effect, self.call.reason, [self.call.rule] if self.call.rule else [])
         if self.record is None or expected != (self.record["effect"], self.record["reason"], self.record["rules"]):
             return False
@@ -52,12 +59,16 @@ class Outcome:
 class Scene:
     """A context manager: everything runs inside, nothing is left running after it."""
 
-    def __init__(self, folder: Path, envoy: Path, port: int) -> None:
+    #: What is shown, for people.
+    setting: ClassVar[str]
+    #: Whether who can never be allowed is turned away in the handshake, before there is a request to judge.
+    refuses_by_tls: ClassVar[bool]
+
+    def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.pki: DemoPki = demo_pki(_made(folder / "policy" / "pki"))
         self.policy = folder / "policy" / "policy.yaml"
         self.policy.write_bytes(_POLICY.read_bytes())
-        self._envoy_binary = envoy
         self._port = port
         self._running = ExitStack()
         self.address = ("127.0.0.1", port)
@@ -65,11 +76,9 @@ class Scene:
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             upstream = starting.enter_context(EchoUpstream())
-            self._service = starting.enter_context(ExtauthProcess.start(self.policy.parent, self.folder))
+            self._service = self._start(starting, upstream.port)
             if problems := self.status()["problems"]:
                 raise ServiceError(problems[0])
-            envoy = starting.enter_context(self._start_envoy(upstream.port))
-            self.address = (envoy.address.host, envoy.address.port)
             self._running = starting.pop_all()
         return self
 
@@ -79,7 +88,7 @@ class Scene:
         self._running.close()
 
     def make(self, wanted: Call) -> Outcome:
-        """Make a call through Envoy and look up its record. Raises OSError if there is no answer at all."""
+        """Make a call and look up its record. Raises OSError if there is neither an answer nor a TLS alert."""
         credentials = self.pki.callers[wanted.caller] if wanted.caller else None
         context = client_context(self.pki.server_ca, credentials)
         headers = [("Host", wanted.host), *wanted.headers, ("Connection", "close")]
@@ -88,7 +97,12 @@ class Scene:
             wanted.target.encode("latin-1"),
             [(name, value.encode("latin-1")) for name, value in headers],
         )
-        answer = call(self.address, context, request, sni=wanted.host)
+        try:
+            answer = call(self.address, context, request, sni=wanted.host)
+        except ssl.SSLError as error:
+            if not self.refuses_by_tls:
+                raise
+            return Outcome(wanted, None, None, alert_from_error(error))
         return Outcome(wanted, answer, self._record_of(answer))
 
     def status(self) -> Status:
@@ -105,22 +119,9 @@ class Scene:
         status = self._service.wait_for(lambda status: _state_of(status) != before)
         return status, time.monotonic() - began
 
-    def _start_envoy(self, upstream_port: int) -> EnvoyProcess:
-        settings = EnvoySettings(
-            listen=TcpAddress("127.0.0.1", self._port),
-            tls=DownstreamTls(
-                certificate=self.pki.server.chain,
-                key=self.pki.server.key,
-                client_cas=self.pki.client_cas,
-                # A rule allows probes without a certificate; and the tour wants peergate's reason, not a TLS alert.
-                require_client_certificate=False,
-                admit_untrusted=True,
-            ),
-            authorization=Authorization(self._service.listen, timeout=_AUTHORIZATION_SECONDS),
-            upstream=TcpAddress("127.0.0.1", upstream_port),
-            admin=UnixAddress(str(self.folder / "admin.sock")),
-        )
-        return EnvoyProcess.start(self._envoy_binary, settings, self.folder)
+    def _start(self, starting: ExitStack, upstream_port: int) -> ServiceProcess:
+        """Start what stands in front of the upstream, and set `address`. Raises ServiceError."""
+        raise NotImplementedError
 
     def _record_of(self, answer: Answer) -> dict[str, Any] | None:
         decision_id = answer.headers.get("x-peergate-decision-id", "")
@@ -134,6 +135,12 @@ class Scene:
                     return record
             time.sleep(_POLL_SECONDS)
         return None
+
+
+def alert_from_error(error: ssl.SSLError) -> str:
+    """The words of the alert that a handshake ended with, empty if it was none."""
+    match = _ALERT.search(str(error))
+    return match[1] if match else ""
 
 
 def _state_of(status: Status) -> tuple[object, object]:

@@ -1,4 +1,4 @@
-"""`peergate extauth serve` as a child process: the very command, ready before it is handed out."""
+"""`peergate extauth serve` or `gateway serve` as a child process: the very command, ready before it is handed out."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from runtime.address import UnixAddress
 from runtime.ending import end_child
@@ -27,29 +27,29 @@ class ServiceError(RuntimeError):
     """The service does not do what it was started for. The message is one line for people."""
 
 
-class ExtauthProcess:
-    """A running service. `listen`: where it answers gRPC. A context manager that ends it."""
+class ServiceProcess:
+    """A running service. A context manager that ends it. `adapter`: whose `serve` it is."""
+
+    adapter: ClassVar[str]
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self._process = process
         self._ops = UnixAddress(str(folder / "ops.sock"))
-        self._log = folder / "extauth.log"
-        self.listen = UnixAddress(str(folder / "extauth.sock"))
+        self._log = folder / f"{self.adapter}.log"
         self.records = folder / "decisions.jsonl"
 
     @classmethod
-    def start(cls, policy: Path, folder: Path, *flags: str) -> Self:
-        """Serve `policy`, with sockets, log and records in `folder`. Waits until it answers. Raises ServiceError."""
+    def serve(cls, policy: Path, folder: Path, *flags: str) -> Self:
+        """Serve `policy`, with log and records in `folder`. Waits until it answers. Raises ServiceError."""
         arguments = [
             *("--policy", str(policy)),
-            *("--listen", f"unix:{folder / 'extauth.sock'}"),
             *("--ops", f"unix:{folder / 'ops.sock'}"),
             *("--decision-log", str(folder / "decisions.jsonl")),
             *flags,
         ]
-        with (folder / "extauth.log").open("wb") as log:
+        with (folder / f"{cls.adapter}.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - this very program, no shell
-                tied(sys.executable, "-m", "peergate", "extauth", "serve", *arguments),
+                tied(sys.executable, "-m", "peergate", cls.adapter, "serve", *arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -114,4 +114,25 @@ class ExtauthProcess:
                 pass  # not listening yet
             time.sleep(_POLL_SECONDS)
         said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise ServiceError(f"peergate extauth serve does not start: {said[-1] if said else 'it said nothing'}")
+        raise ServiceError(f"peergate {self.adapter} serve does not start: {said[-1] if said else 'it said nothing'}")
+
+
+class ExtauthProcess(ServiceProcess):
+    """`listen`: where it answers gRPC."""
+
+    adapter = "extauth"
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        super().__init__(process, folder)
+        self.listen = UnixAddress(str(folder / "extauth.sock"))
+
+    @classmethod
+    def start(cls, policy: Path, folder: Path, *flags: str) -> Self:
+        """As `serve`, on a socket in `folder`."""
+        return cls.serve(policy, folder, "--listen", f"unix:{folder / 'extauth.sock'}", *flags)
+
+
+class GatewayProcess(ServiceProcess):
+    """The gateway."""
+
+    adapter = "gateway"

@@ -49,7 +49,8 @@ def print_failures(console: Console, outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         call, answer = outcome.call, outcome.answer
         wanted = f"{call.effect} because {call.reason}" + (f" by {call.rule}" if call.rule else "")
-        got = f"{answer.status}, {outcome.record and outcome.record['reason']}, {answer.body[:200]!r}"
+        reason = outcome.record and outcome.record["reason"]
+        got = f"TLS: {outcome.alert}" if answer is None else f"{answer.status}, {reason}, {answer.body[:200]!r}"
         console.print(styled(("not as expected: ", "bold red"), f"{call.point}: wanted {wanted}; got {got}"))
 
 
@@ -65,13 +66,15 @@ def _request(call: Call) -> Text:
 
 
 def _verdict(outcome: Outcome) -> Text:
-    if outcome.record is None:
+    if outcome.record is None and outcome.answer is not None:
         return styled(("none", "bold red"))
-    effect = Effect(outcome.record["effect"])
+    effect = Effect.DENY if outcome.record is None else Effect(outcome.record["effect"])
     return styled((effect if outcome.is_as_expected else f"{effect} !", _STYLES[effect]))
 
 
 def _why(outcome: Outcome) -> tuple[Text, Text]:
+    if outcome.answer is None:
+        return styled((f"TLS: {outcome.alert}", "magenta")), Text()
     if outcome.record is None:
         return styled((f"no decision, status {outcome.answer.status}", "bold red")), Text()
     rules = styled((", ".join(outcome.record["rules"]), "cyan"))
