@@ -51,6 +51,7 @@ class Candidacy:
       nothing to say of a leaf does not prolong its life.
     - `proofs`: None, or the lists of which one must be current to prove the leaf good, unless an answer does.
     - `questions`: what is asked of the entry's responders; `answers`: what is known of each, None where nothing is.
+    - `unnamed`: whether the leaf names no responder that the entry would ask.
     - `denounced`: that a responder of any entry calls the leaf revoked, in words; empty if none does.
     - `verified`: a proxy has built a path for this entry, so that none is needed here (law 8); `listed`: then, whether
       a CRL lists the leaf.
@@ -66,6 +67,7 @@ class Candidacy:
     proofs: tuple[Crl, ...] | None
     questions: tuple[OcspQuestion, ...] = ()
     answers: tuple[OcspAnswer | None, ...] = ()
+    unnamed: bool = False
     denounced: str = ""
     verified: bool = False
     listed: bool = False
@@ -104,6 +106,8 @@ class Candidacy:
 
     def _what_is_unknown(self) -> str:
         lists = "no CRL of its issuer is current" if self.proofs else "there is no CRL of its issuer"
+        if self.unnamed:
+            return f"it names no OCSP responder that the policy lets through; {lists}"
         if not self.questions:
             return lists
         states = dict.fromkeys(map(_answer_state, self.questions, self.answers or (None,) * len(self.questions)))

@@ -250,6 +250,7 @@ class TrustStore:
         paths, unsound = svid_paths(tuple(search.paths), entry.spiffe_trust_domain)
         issuers = dict.fromkeys(path.certificates[1] for path in paths)
         proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
+        questions = _questions(leaf, issuers, entry)
         return Candidacy(
             entry=entry.name,
             skew=entry.clock_skew if paths or verified else 0.0,
@@ -259,7 +260,8 @@ class TrustStore:
             svid_invalid=svid_problem(leaf, entry.spiffe_trust_domain) or ("" if verified else unsound),
             revoked=frozenset(path for path in paths if self._revoked(path.certificates)),
             proofs=proofs if entry.revocation is Revocation.REQUIRE else None,
-            questions=_questions(leaf, issuers, entry),
+            questions=questions,
+            unnamed=entry.ocsp is not None and not questions,
             verified=verified,
             listed=verified and self.lists.listed(leaf),
         )

@@ -7,7 +7,7 @@ import pytest
 
 from pki.authority import Authority, Issued
 from policies.peer.crl import crl_from_bytes
-from policies.peer.fetch_url import FetchUrl
+from policies.peer.fetch_url import FetchUrl, UrlPrefix
 from policies.peer.ocsp import OcspAnswer, OcspQuestion, OcspStatus
 from policies.peer.ocsp_answers import FirstAnswer
 from policies.peer.ocsp_responders import OcspResponders
@@ -198,3 +198,13 @@ def test_the_leaf_is_asked_about_whatever_came_with_it() -> None:
     for others in ((), (PARTNER.issued.der,)):
         assert store.standing(presented_from_der(LEAF.der, others), TIME).reason is None
     assert len(set(answers.asked)) == 1
+
+
+def test_a_leaf_without_a_responder_that_may_be_asked_is_told_so() -> None:
+    by_certificate = OcspResponders(None, (UrlPrefix.parse("http://ocsp.example/"),))
+    answers = known(GOOD)
+    found = standing(answers, entry(ocsp=by_certificate))
+    assert found.reason is Reason.REVOCATION_UNKNOWN
+    assert "names no OCSP responder that the policy lets through" in found.problem
+    assert answers.asked == []
+    assert standing(answers, entry(ocsp=by_certificate, revocation=Revocation.IF_AVAILABLE)).reason is None
