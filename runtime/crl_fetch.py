@@ -13,6 +13,7 @@ from time import monotonic, time
 from policies.peer.crl import Crl, CrlKey
 from policies.peer.crl_source import CrlSource
 from policies.peer.errors import CrlError
+from policies.peer.fetch_url import FetchUrl
 from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
 from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, RETRY_SECONDS
@@ -139,6 +140,7 @@ class CrlFetches:
         self._lock = Lock()
         self._running: dict[CrlSource, _Running] = {}
         self._unfetched: dict[str, None] = {}
+        self._named: dict[FetchUrl, None] = {}
 
     def latest(self, source: CrlSource) -> bytes | None:
         """The last good CRL, at once. What is asked for the first time is fetched from now on."""
@@ -159,6 +161,25 @@ class CrlFetches:
                 self._running.pop(source).end()
             wanted = {source.url.text for source in sources if source not in self._running}
             self._unfetched = {url: None for url in self._unfetched if url in wanted}
+
+    def note(self, url: FetchUrl) -> None:
+        """A leaf names a CRL that may be fetched. Whoever watches the policy sees it, and has it read again."""
+        if url in self._named:
+            return
+        with self._lock:
+            if len(self._named) >= MAX_FETCHED_CRLS:
+                fetched = {source.url for source in self._running}
+                unused = next((known for known in self._named if known not in fetched), None)
+                if unused is None:
+                    self._unfetched[url.text] = None
+                    return
+                self._named.pop(unused)
+            self._named[url] = None
+
+    def named(self) -> tuple[FetchUrl, ...]:
+        """The CRLs that leaves have named, as they were noted."""
+        with self._lock:
+            return tuple(self._named)
 
     def wait_for_first(self, seconds: float) -> bool:
         """Wait until each was attempted once, at most `seconds`; whether any was good."""

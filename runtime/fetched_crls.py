@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from policies.peer.crl_source import CrlSource
+from policies.peer.fetch_url import FetchUrl
 
 
 class FetchedCrls(Protocol):
@@ -15,6 +16,14 @@ class FetchedCrls(Protocol):
 
     def keep(self, sources: Collection[CrlSource]) -> None:
         """Fetch these and no others any more."""
+        ...
+
+    def note(self, url: FetchUrl) -> None:
+        """A leaf names a CRL that may be fetched."""
+        ...
+
+    def named(self) -> tuple[FetchUrl, ...]:
+        """Those that were noted; what is new among them needs another reading of the policy."""
         ...
 
     def wait_for_first(self, seconds: float) -> bool:
@@ -30,6 +39,12 @@ class _NothingFetched:
 
     def keep(self, sources: Collection[CrlSource]) -> None:
         pass
+
+    def note(self, url: FetchUrl) -> None:
+        pass
+
+    def named(self) -> tuple[FetchUrl, ...]:
+        return ()
 
     def wait_for_first(self, seconds: float) -> bool:
         return False

@@ -39,7 +39,7 @@ def loaded_from_reading(reading: PolicyReading, previous: PolicySet | None = Non
     """The policy that was read, or every problem of files, language and references together."""
     if not reading.files:
         return Loaded(None, reading.problems)
-    loaded = load_policy(reading.files, reading, previous, reading.answers)
+    loaded = load_policy(reading.files, reading, previous, reading.live)
     if not reading.problems:
         return loaded
     return Loaded(None, tuple(sorted({*reading.problems, *loaded.problems})))

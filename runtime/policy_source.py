@@ -16,6 +16,7 @@ from posixpath import abspath, dirname, isdir, isfile, join, realpath, splitext
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.language.codes import Code
+from policies.language.live_sources import LiveSources
 from policies.language.problem import Position, Problem
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
@@ -76,7 +77,7 @@ class PolicyReading:
 
     - `files`: policy file, named as problems name it -> content.
     - `problems`: what is wrong with the files as files.
-    - `answers`: those of OCSP responders, which belong to no reading.
+    - `live`: what is known beside the files, at the time of the reading.
 
     INVARIANT: within one reading a path has one content, however often it is named (law 5).
     """
@@ -89,7 +90,7 @@ class PolicyReading:
         answers: OcspAnswers = NO_ANSWERS,
     ) -> None:
         self.path = path
-        self.answers = answers
+        self.live = LiveSources(answers, crls.named(), crls.note)
         self._crls = crls
         self._bundles = bundles
         self._fetched: dict[CrlSource | BundleSource, bytes | None] = {}
@@ -161,7 +162,7 @@ class PolicyReading:
     def is_current(self) -> bool:
         """Whether all that was found would be found again now, byte for byte."""
         same_files = _policy_names(self.path) == self._policy_names
-        same_fetched = self._fetched_now() == tuple(self._fetched.values())
+        same_fetched = self._fetched_now() == (self.live.named_crls, *self._fetched.values())
         return same_files and same_fetched and all(_find(*place) == was for place, was in self._found.items())
 
     def signature(self) -> tuple[object, ...]:
@@ -177,8 +178,8 @@ class PolicyReading:
             folders.update(dict.fromkeys(folder for folder in (here, _behind(place)) if isdir(folder)))
         return tuple(folders)[:MAX_WATCHED_FOLDERS]
 
-    def _fetched_now(self) -> tuple[bytes | None, ...]:
-        return tuple(_digest(self._asked(source)) for source in self._fetched)
+    def _fetched_now(self) -> tuple[object, ...]:
+        return self._crls.named(), *(_digest(self._asked(source)) for source in self._fetched)
 
     def _latest(self, source: CrlSource | BundleSource) -> bytes | None:
         if source not in self._fetched_contents:

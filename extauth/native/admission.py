@@ -47,6 +47,8 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
         return "min_rsa_bits"
     if entry.ocsp is not None and entry.revocation is not Revocation.OFF:
         return "ocsp"
+    if entry.crl_urls and entry.revocation is not Revocation.OFF:
+        return "crl_urls"
     if entry.unfetched and entry.revocation is Revocation.REQUIRE:
         return "revocation"
     current = [ca for ca in entry.authorities if ca.not_before <= time <= ca.not_after]

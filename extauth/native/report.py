@@ -17,6 +17,7 @@ WORDS = {
     "min_rsa_bits": "the trust entry sets min_rsa_bits, and Envoy does not show the length of keys",
     "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or leads to no anchor",
     "revocation": "a CRL that the trust entry requires has not been fetched",
+    "crl_urls": "the trust entry has CRLs that certificates name, which Envoy does not look for",
     "ocsp": "the trust entry asks an OCSP responder, which Envoy does not do for client certificates",
     "strict_sni": "strict_sni compares the server name with the host",
     "when": "it has a `when`",

@@ -81,6 +81,8 @@ def revocation_check(
 def _unasked(entry: TrustEntry) -> str:
     """That a service may know more than a command, which fetches nothing."""
     sources = [*map(quoted, entry.unfetched), *([] if entry.ocsp is None else [f"OCSP ({entry.ocsp.text})"])]
+    if entry.crl_urls:
+        sources.append("the CRL that the certificate names")
     return f"; {', '.join(sources)} was not asked, which a service does" if sources else ""
 
 

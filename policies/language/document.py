@@ -51,10 +51,11 @@ class IdentityDocument:
 
 @dataclass(frozen=True, slots=True)
 class UrlDocument:
-    """A CRL that is fetched: `{url: …}`."""
+    """CRLs that are fetched: `{url: …}` or `{certificate_urls: […]}`."""
 
     at: Position
-    url: Scalar
+    url: Scalar | None = None
+    certificate_urls: Texts = ()
     allow_private: Scalar | None = None
 
 

@@ -25,6 +25,7 @@ from policies.language.document import (
     TrustDocument,
     ZoneDocument,
 )
+from policies.language.live_sources import NOTHING_LIVE, LiveSources
 from policies.language.node import Scalar
 from policies.language.problem import Position, Problem
 from policies.language.reading import document_from_bytes
@@ -32,7 +33,6 @@ from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
-from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
 
 _VERSION = "1"
 #: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
@@ -53,12 +53,13 @@ def load_policy(
     files: Mapping[str, bytes],
     surroundings: Surroundings,
     previous: PolicySet | None = None,
-    answers: OcspAnswers = NO_ANSWERS,
+    live: LiveSources = NOTHING_LIVE,
 ) -> Loaded:
     """Compile policy files (name as problems call it -> content).
 
     `surroundings` gives the files and time zones that they name. `previous` is the last good set: a CRL older than the
-    one it has is a problem. `answers` are those of OCSP responders; they belong to no generation.
+    one it has is a problem. `live` is what is known beside the files; answers of OCSP responders belong to no
+    generation.
     """
     witnessed = _Witness(surroundings)
     documents: list[PolicyDocument] = []
@@ -71,7 +72,7 @@ def load_policy(
         if document is not None:
             documents.append(document)
     findings = Findings(complete=complete, whole=not problems)
-    compilation = _Compilation(documents, witnessed, findings, previous, answers)
+    compilation = _Compilation(documents, witnessed, findings, previous, live)
     compilation.compile()
     problems.extend(findings.problems)
     if problems:
@@ -88,7 +89,7 @@ class _Compilation:
         surroundings: Surroundings,
         findings: Findings,
         previous: PolicySet | None,
-        answers: OcspAnswers,
+        live: LiveSources,
     ) -> None:
         self._documents = documents
         self._findings = findings
@@ -99,7 +100,7 @@ class _Compilation:
         self._identity_names = list(identities)
         self._route_names = list(routes)
         self._trust, domains = trust_store(
-            entries.values(), surroundings, findings, previous.trust if previous is not None else None, answers
+            entries.values(), surroundings, findings, previous.trust if previous is not None else None, live
         )
         self._routes = Routes(routes, findings)
         self._rules = Rules(

@@ -34,16 +34,12 @@ BOOLEANS = ("true", "false")
 OCSP_METHODS = tuple(word.value for word in OcspMethod)
 
 
-def _url(at: Position, url: Scalar | None = None, allow_private: Scalar | None = None) -> UrlDocument | None:
-    return None if url is None else UrlDocument(at, url, allow_private)
-
-
 _ALLOW_PRIVATE = Field(
     "allow_private",
     Text("true or false", "true", BOOLEANS),
     "Whether the host may have a private or loopback address; left out, it must have a public one.",
 )
-_CRL_URL: Fields[UrlDocument | None] = Fields(
+_CRL_URL = Fields(
     "crl_url",
     "a CRL that is fetched",
     '{url: "http://crl.acme.internal/mesh.crl"}',
@@ -52,11 +48,16 @@ _CRL_URL: Fields[UrlDocument | None] = Fields(
             "url",
             Text("a URL", '"http://crl.acme.internal/mesh.crl"'),
             "Where the CRL is fetched from: http or https. Redirects are not followed.",
-            required=True,
+        ),
+        Field(
+            "certificate_urls",
+            OneOrMany(Text("a URL", '"http://crl.partner.example/"')),
+            "Instead of url: the CRLs that leaves name themselves, if they lie under one of these URLs.",
         ),
         _ALLOW_PRIVATE,
     ),
-    _url,
+    UrlDocument,
+    one_of=("url", "certificate_urls"),
 )
 
 

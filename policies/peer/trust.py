@@ -5,7 +5,7 @@ known as revoked under any entry passes none.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -14,7 +14,9 @@ from policies.peer.cache import BoundedCache
 from policies.peer.certificate import Certificate, certificate_from_der
 from policies.peer.chain import Authorities, PathSearch
 from policies.peer.crl import Crl, CrlKey, crl_key
+from policies.peer.crl_source import CrlUrls
 from policies.peer.errors import CertificateError, CrlError
+from policies.peer.fetch_url import FetchUrl
 from policies.peer.foreign import survivable, words
 from policies.peer.limits import (
     MAX_CACHED_AUTHORITIES,
@@ -62,7 +64,8 @@ class TrustEntry:
     `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
     ends. `min_rsa_bits`: of the leaf and of every CA above it. `bundle_sequence`: of the SPIFFE bundle that the anchors
     come from, if it has one. `unfetched`: the URLs of CRLs of which none was fetched. `anchors_from`: whence they are.
-    `ocsp`: whom it asks about a leaf.
+    `crl_urls`: which CRLs its
+    leaves may name. `ocsp`: whom it asks about a leaf.
     """
 
     name: str
@@ -78,6 +81,7 @@ class TrustEntry:
     unfetched: tuple[str, ...] = ()
     anchors_from: AnchorSource = AnchorSource.ANCHORS
     ocsp: OcspResponders | None = None
+    crl_urls: tuple[CrlUrls, ...] = ()
 
     @property
     def authorities(self) -> tuple[Certificate, ...]:
@@ -102,13 +106,17 @@ class TrustStore:
         entries: Iterable[TrustEntry] = (),
         previous: "TrustStore | None" = None,
         answers: OcspAnswers = NO_ANSWERS,
+        note_crl: Callable[[FetchUrl], None] = lambda url: None,
     ) -> None:
-        """`previous`: the store of the last good generation, whose memory of CRLs goes on. `answers`: of responders.
+        """`previous`: the store of the last good generation, whose memory of CRLs goes on.
+
+        `answers`: of responders. `note_crl`: told of each CRL that a leaf names and that may be fetched.
 
         Raises CrlError if a CRL is not signed by a CA of its entry; `crl_key` tells so for one CRL.
         """
         self.entries = tuple(entries)
         self.answers = answers
+        self._note_crl = note_crl
         verified = [(entry, [_keyed(crl, entry) for crl in entry.crls]) for entry in self.entries]
         self._prepared = tuple(
             _Prepared(entry, Authorities.of(entry.anchors, entry.intermediates), RevocationLists(keyed))
@@ -251,6 +259,9 @@ class TrustStore:
         issuers = dict.fromkeys(path.certificates[1] for path in paths)
         proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
         questions = _questions(leaf, issuers, entry)
+        if paths and entry.revocation is not Revocation.OFF:
+            for url in (url for urls in entry.crl_urls for url in urls.named_by(leaf)):
+                self._note_crl(url)
         return Candidacy(
             entry=entry.name,
             skew=entry.clock_skew if paths or verified else 0.0,

@@ -107,6 +107,49 @@ def test_no_url_of_a_certificate_is_ever_connected_to(tmp_path: Path) -> None:
         assert not connections
 
 
+def test_a_crl_that_a_certificate_names_is_fetched_under_a_prefix_and_revokes(tmp_path: Path) -> None:
+    with crl_server() as server:
+        prefix = f"http://127.0.0.1:{server.port}/m.crl"
+        crls = f"crls: [{{certificate_urls: ['{prefix}'], allow_private: true}}], revocation: require"
+        leaf = pointing(server.url)
+        server.body = mesh().crl(number=1)
+        with running(tmp_path, policy=POLICY.replace(ENTRY, f"{ENTRY}, {crls}")) as service:
+
+            def reason(issued: Issued) -> str:
+                return reason_of(service.answer(question(issued=issued)))
+
+            assert reason(leaf) == "revocation_unknown"
+            eventually(lambda: reason(leaf) == "allowed_by_rule", 10)
+            # The list speaks for every leaf of its issuer, whatever they name.
+            assert reason(billing()) == "allowed_by_rule"
+            server.body = mesh().crl([leaf.certificate], number=2)
+            service.process.send_signal(signal.SIGHUP)
+            eventually(lambda: reason(leaf) == "certificate_revoked", 4)
+            assert reason(billing()) == "allowed_by_rule"
+
+
+def test_crls_that_certificates_name_elsewhere_make_no_connection(tmp_path: Path) -> None:
+    with counting_listener() as (port, connections):
+        prefixes = f"['http://127.0.0.1:{port}/crl', 'http://169.254.169.254:{port}', 'http://crl.example']"
+        crls = f"crls: [{{certificate_urls: {prefixes}, allow_private: true}}], revocation: require"
+        elsewhere = (
+            f"http://127.0.0.1:{port}/crls/m.crl",
+            f"http://127.0.0.1:{port}/crl/../m.crl",
+            f"http://127.0.0.1:{port}/crl?m",
+            f"http://localhost:{port}/crl",
+            f"http://crl.example@127.0.0.1:{port}/crl",
+            f"http://169.254.169.254:{port}/m.crl",
+            "file:///etc/passwd",
+        )
+        with running(tmp_path, policy=POLICY.replace(ENTRY, f"{ENTRY}, {crls}")) as service:
+            for url in elsewhere:
+                assert reason_of(service.answer(question(issued=pointing(url)))) == "revocation_unknown"
+            # What lies under a prefix is tried, and may still not be connected to.
+            eventually(lambda: "169.254.169.254" in str(service.readiness()[1]["notices"]), 10)
+            assert "no address of 169.254.169.254 may be connected to" in str(service.readiness()[1]["notices"])
+        assert not connections
+
+
 def pointing(base: str) -> Issued:
     """A certificate of billing whose CRL, OCSP responder and issuer are to be found at `base`."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -23,6 +23,7 @@ from extauth.wire.messages import (
 from pki.authority import Authority, Issued
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
+from policies.language.live_sources import LiveSources
 from policies.language.load import load_policy
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
@@ -115,7 +116,7 @@ def tenant(name: str) -> Issued:
 
 
 def policy_of(text: str, answers: OcspAnswers = NO_ANSWERS) -> PolicySet:
-    loaded = load_policy({"policy.yaml": text.encode()}, Files({"root.pem": mesh().pem}), answers=answers)
+    loaded = load_policy({"policy.yaml": text.encode()}, Files({"root.pem": mesh().pem}), live=LiveSources(answers))
     assert loaded.policy is not None, [str(problem) for problem in loaded.problems]
     return loaded.policy
 

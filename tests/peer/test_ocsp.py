@@ -10,10 +10,11 @@ from cryptography.x509 import ocsp as other
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pki.authority import Authority
+from policies.peer.certificate_urls import ocsp_urls
 from policies.peer.fetch_url import FetchUrl, UrlPrefix
 from policies.peer.limits import MAX_CERTIFICATE_URLS
 from policies.peer.ocsp import OcspAnswer, OcspMethod, OcspStatus
-from policies.peer.ocsp_responders import OcspResponders, ocsp_urls
+from policies.peer.ocsp_responders import OcspResponders
 from tests.extauth.test_crl_urls import pointing
 from tests.peer.forge import parsed, raw_extension
 from tests.support.ocsp import question

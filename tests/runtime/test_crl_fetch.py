@@ -248,3 +248,22 @@ def test_a_crl_past_its_end_proves_nothing_and_still_revokes(server: CrlServer, 
     assert serving.reason() is Reason.REVOCATION_UNKNOWN
     serving.live.stop()
     serving.fetches.stop()
+
+
+def test_crls_that_leaves_name_are_noted_once_and_within_bounds(
+    server: CrlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 2)
+    fetches = CrlFetches(Metrics())
+    urls = [FetchUrl.parse(f"{server.url}/{name}") for name in "abc"]
+    for url in (*urls[:2], *urls[:2]):
+        fetches.note(url)
+    assert fetches.named() == tuple(urls[:2])
+    fetches.latest(CrlSource(urls[0], True, source(server).authorities))
+    fetches.note(urls[2])
+    assert fetches.named() == (urls[0], urls[2])
+    fetches.latest(CrlSource(urls[2], True, source(server).authorities))
+    fetches.note(urls[1])
+    assert fetches.named() == (urls[0], urls[2])
+    assert any(urls[1].text in notice for notice in fetches.notices())
+    fetches.stop()

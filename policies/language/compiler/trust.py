@@ -9,17 +9,17 @@ from policies.language.compiler.bundles import bundle_of, check_bundle_not_older
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.values import rsa_bits_from_text, seconds_from_span, skew_from_span
 from policies.language.document import OcspDocument, Texts, TrustDocument, UrlDocument, WorkloadApiDocument
+from policies.language.live_sources import LiveSources
 from policies.language.node import Scalar
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.certificate import Certificate, certificates_from_pem
 from policies.peer.crl import Crl, CrlKey, crl_from_bytes, crl_key
-from policies.peer.crl_source import CrlSource
+from policies.peer.crl_source import CrlSource, CrlUrls
 from policies.peer.errors import CrlError, PeerError
 from policies.peer.fetch_url import FetchUrl, UrlPrefix
 from policies.peer.limits import MAX_TRUST_FILE_CERTIFICATES, MIN_RSA_BITS
 from policies.peer.ocsp import OcspMethod
-from policies.peer.ocsp_answers import OcspAnswers
 from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.spiffe import TrustDomain
 from policies.peer.trust import AnchorSource, Revocation, TrustEntry, TrustStore
@@ -33,14 +33,14 @@ def trust_store(
     surroundings: Surroundings,
     findings: Findings,
     previous: TrustStore | None,
-    answers: OcspAnswers,
+    live: LiveSources,
 ) -> tuple[TrustStore, dict[str, str]]:
     """The compiled entries, and SPIFFE trust domain -> entry name.
 
     `previous`: the store of the last good generation; no CRL may be older than the one it has of the same CA.
-    `answers`: those of OCSP responders.
+    `live`: what is known beside the files.
     """
-    reader = _Reader(surroundings, findings)
+    reader = _Reader(surroundings, findings, live.named_crls)
     entries: list[TrustEntry] = []
     domains: dict[str, str] = {}
     for document in documents:
@@ -54,7 +54,7 @@ def trust_store(
                 )
                 hint = "list all its anchors in one entry"
                 findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
-    store = TrustStore(entries, previous, answers)
+    store = TrustStore(entries, previous, live.answers, live.note_crl)
     if previous is not None:
         reader.check_not_older(store, previous)
         for document, entry in zip(documents, entries, strict=True):
@@ -69,6 +69,8 @@ class _Reader:
 
     surroundings: Surroundings
     findings: Findings
+    #: The CRLs that leaves have named so far.
+    named_crls: tuple[FetchUrl, ...]
     crl_places: dict[CrlKey, Scalar] = field(default_factory=dict)
     #: Entries of which some CRL could not be read; what is missing there has been reported.
     unread: set[str] = field(default_factory=set)
@@ -109,6 +111,7 @@ class _Reader:
             tuple(self.unfetched),
             _anchor_source(document),
             None if document.ocsp is None else self._responders(document.ocsp, skew),
+            tuple(self._crl_urls(item) for item in document.crls if isinstance(item, UrlDocument) and item.url is None),
         )
 
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
@@ -146,7 +149,7 @@ class _Reader:
     def _crls(self, document: TrustDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
         for item in document.crls:
             if isinstance(item, UrlDocument):
-                yield from self._fetched(item, authorities)
+                yield from self._fetched_crls(item, authorities)
                 continue
             paths = self._files(item)
             if not paths:
@@ -166,24 +169,31 @@ class _Reader:
                 else:
                     yield crl
 
-    def _fetched(self, item: UrlDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
-        """The last good CRL of a URL. None yet is no problem: `revocation` says what holds until there is one."""
-        allow_private = self._flag(item.allow_private)
-        url = self._read(item.url, FetchUrl.parse)
-        if url is None:
-            return
-        source = CrlSource(url, allow_private, authorities)
+    def _fetched_crls(self, item: UrlDocument, authorities: tuple[Certificate, ...]) -> Iterable[Crl]:
+        """The last good CRLs. None yet is no problem: `revocation` says what holds until there is one."""
+        urls = self._crl_urls(item)
+        if item.url is None:
+            for named in filter(urls.covers, self.named_crls):
+                yield from self._fetched(CrlSource(named, urls.allow_private, authorities), item.certificate_urls[0])
+        elif (url := self._read(item.url, FetchUrl.parse)) is not None:
+            yield from self._fetched(CrlSource(url, urls.allow_private, authorities), item.url)
+
+    def _fetched(self, source: CrlSource, at: Scalar) -> Iterable[Crl]:
         content = self.surroundings.fetched(source)
         if content is None:
-            self.unfetched.append(url.text)
+            self.unfetched.append(source.url.text)
             return
         try:
             key, crl = source.verified(content)
         except CrlError as error:
-            self.findings.add(item.url, Code.CRL_INVALID, f"{quoted(url.text)}: {error}")
+            self.findings.add(at, Code.CRL_INVALID, f"{quoted(source.url.text)}: {error}")
         else:
-            self.crl_places[key] = item.url
+            self.crl_places[key] = at
             yield crl
+
+    def _crl_urls(self, item: UrlDocument) -> CrlUrls:
+        prefixes = (self._read(text, UrlPrefix.parse) for text in item.certificate_urls)
+        return CrlUrls(tuple(prefix for prefix in prefixes if prefix is not None), self._flag(item.allow_private))
 
     def _responders(self, document: OcspDocument, skew: float) -> OcspResponders:
         """Whom to ask; nobody where that was not readable, which is a problem then."""

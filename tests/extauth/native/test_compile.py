@@ -143,6 +143,14 @@ def test_a_policy_that_asks_a_responder_about_its_callers_is_asked_for_everythin
     assert said in str(decision)
 
 
+@pytest.mark.parametrize("how", ["require", "if-available"])
+def test_a_policy_whose_callers_name_their_crls_is_asked_for_everything(how: str) -> None:
+    entry = f"anchors: [pki/mesh.pem], crls: [{{certificate_urls: ['http://crl.example']}}], revocation: {how}"
+    compiled = compiled_of("rules: [{id: a, allow: authenticated, to: any}]", f"trust: {{mesh: {{{entry}}}}}\n")
+    decision = decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF))
+    assert decision == "ask:crl_urls"
+
+
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
     compiled = compiled_from_policy(policy_of("rules: [{id: a, allow: authenticated, to: any}]"), TIME + 400 * 86_400)
     assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
