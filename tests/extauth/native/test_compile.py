@@ -160,7 +160,7 @@ def test_every_field_of_a_trust_entry_was_thought_of() -> None:
     # A field that nobody has looked at here could let through what it refuses.
     assert {field.name for field in fields(TrustEntry)} == {
         *("name", "anchors", "intermediates", "spiffe_trust_domain", "crls", "revocation", "max_lifetime"),
-        *("clock_skew", "min_rsa_bits", "bundle_sequence", "unfetched", "anchors_from", "ocsp"),
+        *("clock_skew", "min_rsa_bits", "bundle_sequence", "unfetched", "anchors_from", "ocsp", "crl_urls"),
     }
 
 
