@@ -1,18 +1,25 @@
 """What is known of each Envoy: what it has, what it refused, when it was last heard. Bounded; guarded by its owner.
 
-An Envoy is told apart by the identity in its certificate *and* by what it calls itself: with a name alone one Envoy
-could make us believe that another has refused something.
+An Envoy is told apart by the identity in its certificate, its address *and* what it calls itself: with a name alone
+one Envoy could make us believe that another has refused something, on purpose or because somebody gave two one name.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from extauth.xds import limits
 from extauth.xds.errors import StreamRefusedError
 
-#: Who the certificate says it is, `node.id`, `node.cluster`.
-NodeKey = tuple[str, str, str]
+
+class NodeKey(NamedTuple):
+    """`caller`: who the certificate says it is. `address`: of its connections, without the port."""
+
+    caller: str
+    address: str
+    name: str
+    cluster: str
 
 
 @dataclass(slots=True)

@@ -41,11 +41,11 @@ def _wanted(node: Node, type_url: str, snapshots: Snapshots) -> str:
 
 
 def _node(node: Node, snapshots: Snapshots, now: float) -> dict[str, object]:
-    caller, name, cluster = node.key
     return {
-        "node": name,
-        "cluster": cluster,
-        "caller": caller,
+        "node": node.key.name,
+        "cluster": node.key.cluster,
+        "caller": node.key.caller,
+        "address": node.key.address,
         "envoy": node.envoy_version,
         "connected": node.streams > 0,
         "streams": node.streams,

@@ -1,10 +1,12 @@
 """Composition: the discovery service of one process, over what the runtime brings."""
 
+from collections.abc import Callable
+
 from extauth.xds.configuration import XdsSettings
 from extauth.xds.credentials import live_credentials
 from extauth.xds.grpc_server import DiscoveryServer
 from extauth.xds.hub import Hub
-from extauth.xds.source import FiltersFromPolicy, SnapshotSource
+from extauth.xds.source import FiltersFromPolicy, SnapshotSource, never
 from policies.engine.record import Enforcement
 from runtime.address import Address
 from runtime.listener_tls import LiveTls
@@ -16,11 +18,18 @@ from runtime.service import Serving
 class XdsFront:
     """The listener of the fleet (`runtime.service.Front`)."""
 
-    def __init__(self, settings: XdsSettings, filters_from_policy: FiltersFromPolicy, serving: Serving) -> None:
+    def __init__(
+        self,
+        settings: XdsSettings,
+        serving: Serving,
+        filters_from_policy: FiltersFromPolicy,
+        until: Callable[[], float] = never,
+    ) -> None:
+        """`until`: see `SnapshotSource`."""
         self._settings = settings
         self._serving = serving
         self.hub = Hub(serving.judge(Enforcement.EXTAUTH), serving.metrics)
-        self._source = SnapshotSource(serving.live, filters_from_policy, self.hub)
+        self._source = SnapshotSource(serving.live, filters_from_policy, self.hub, until)
         self._server: DiscoveryServer | None = None
         self._served: ServedChain | None = None
 

@@ -65,7 +65,7 @@ class DiscoveryServer:
     def _handler(self, method: str) -> "Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]":
         def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
             try:
-                session = self._hub.open(opening_from_context(method, context, self._reader))
+                session = self._hub.open(opening_from_context(method, context, self._reader), context.cancel)
             except StreamRefusedError as error:
                 _abort(context, error)
             if not context.add_callback(lambda: self._hub.close(session)):
@@ -101,6 +101,9 @@ class DiscoveryServer:
 _OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", limits.MAX_REQUEST_BYTES),
+    ("grpc.max_allowed_incoming_connections", limits.MAX_CONNECTIONS),
+    ("grpc.server_handshake_timeout_ms", limits.HANDSHAKE_MS),
+    ("grpc.max_connection_idle_ms", limits.IDLE_MS),
     ("grpc.max_concurrent_streams", limits.MAX_CONNECTION_STREAMS),
     ("grpc.max_metadata_size", limits.MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", limits.MAX_METADATA_BYTES),

@@ -33,13 +33,17 @@ STREAMS: dict[str, type[StateOfTheWorldStream] | type[DeltaStream]] = {
 
 
 class Session:
-    """One open stream. `outbox`: what is to be sent; an exception ends the stream, None when the Envoy has ended it."""
+    """One open stream. `outbox`: what is to be sent; an exception ends the stream, None when the Envoy has ended it.
 
-    __slots__ = ("opening", "outbox", "stream")
+    `cut`: ends it without a word, for one that reads nothing.
+    """
 
-    def __init__(self, opening: Opening, stream: AnyStream) -> None:
+    __slots__ = ("cut", "opening", "outbox", "stream")
+
+    def __init__(self, opening: Opening, stream: AnyStream, cut: Callable[[], None]) -> None:
         self.opening = opening
         self.stream = stream
+        self.cut = cut
         self.outbox: SimpleQueue[Outgoing | StreamRefusedError | None] = SimpleQueue()
 
 
@@ -55,6 +59,7 @@ class Hub:
         self._snapshots = Snapshots()
         self._snapshot_at = 0.0
         self._sessions: dict[Session, None] = {}
+        self._leaving: dict[Session, float] = {}
         self._of_node: defaultdict[int, list[Session]] = defaultdict(list)
         self._problem = ""
         self._ending = Event()
@@ -73,7 +78,7 @@ class Hub:
         if self._thread.is_alive():
             self._thread.join()
 
-    def open(self, opening: Opening) -> Session:
+    def open(self, opening: Opening, cut: Callable[[], None]) -> Session:
         """Judge a stream that is about to begin. Raises StreamRefusedError."""
         policy = self._judge.policy
         now = self._clock()
@@ -84,7 +89,8 @@ class Hub:
             if len(self._sessions) >= limits.MAX_STREAMS or self._ending.is_set():
                 raise StreamRefusedError("RESOURCE_EXHAUSTED", f"{len(self._sessions)} streams are open")
             kind = STREAMS[opening.method]
-            session = Session(opening, kind(opening.caller, self._fleet, self._snapshots, now))
+            stream = kind(opening.caller, str(opening.source_ip), self._fleet, self._snapshots, now)
+            session = Session(opening, stream, cut)
             self._sessions[session] = None
         return session
 
@@ -103,9 +109,10 @@ class Hub:
                 self._make_room(session, session.stream.node)
 
     def close(self, session: Session) -> None:
-        """The Envoy has ended the stream, or its connection is gone."""
+        """The Envoy has ended the stream, its connection is gone, or it has been told of the end."""
         with self._lock:
             self._end(session, None)
+            self._leaving.pop(session, None)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Send the fleet what it is to have from now on."""
@@ -153,6 +160,17 @@ class Hub:
             except StreamRefusedError as error:
                 with self._lock:
                     self._end(session, error)
+        self._cut_silent()
+
+    def _cut_silent(self) -> None:
+        """Cut the streams that were ended and do not read that they were."""
+        now = self._clock()
+        with self._lock:
+            overdue = [session for session, at in self._leaving.items() if now - at > limits.LEAVE_SECONDS]
+            for session in overdue:
+                del self._leaving[session]
+        for session in overdue:
+            session.cut()
 
     def count(self) -> None:
         """Bring the gauge of Envoys up to date."""
@@ -176,7 +194,7 @@ class Hub:
         for refusal in session.stream.refusals():
             self._metrics.xds_refusals.inc()
             node = session.stream.node
-            facts = {"node": "" if node is None else node.key[1], "caller": session.opening.caller}
+            facts = {"node": "" if node is None else node.key.name, "caller": session.opening.caller}
             facts |= {"type": short(refusal.type_url), "version": refusal.version, "error": refusal.error}
             _LOGGER.warning("an Envoy refused what it was sent", extra={"facts": facts})
 
@@ -201,6 +219,7 @@ class Hub:
         session.stream.ended()
         session.outbox.put(reason)
         if reason is not None:
+            self._leaving[session] = self._clock()
             facts = {"caller": session.opening.caller, "status": reason.code, "reason": str(reason)}
             _LOGGER.info("a stream was ended", extra={"facts": facts})
 

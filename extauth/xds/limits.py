@@ -33,12 +33,16 @@ FIRST_REQUEST_SECONDS = 15.0
 ANSWER_SECONDS = 60.0
 #: Seconds after its beginning for which a stream is expected to ask for filters, before trust is sent without any.
 FILTERS_FIRST_SECONDS = 2.0
+#: Seconds for which a stream that was ended may take to read so.
+LEAVE_SECONDS = 2.0
 #: Seconds between two looks at the certificates and deadlines of all streams (law 9 allows 5).
 LOOK_SECONDS = 1.0
 
 #: Seconds for which a policy must have been unchanged before it is compiled, and the longest that a change waits.
 DEBOUNCE_SECONDS = 0.1
 MAX_DEBOUNCE_SECONDS = 1.0
+#: Seconds between two looks whether the filters in force have ended.
+RENEW_LOOK_SECONDS = 10.0
 #: Earlier snapshots that are kept, for an Envoy that refuses the current one.
 KEPT_SNAPSHOTS = 4
 #: Selections of a snapshot (one for each set of names) whose encoded form is kept.
@@ -51,6 +55,10 @@ MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
 PARALLEL_SENDS = 16
 SEND_WAIT_SECONDS = 2.0
 
+#: Connections at one time, milliseconds for a handshake, and for which a connection without a stream is kept.
+MAX_CONNECTIONS = 2048
+HANDSHAKE_MS = 10_000
+IDLE_MS = 60_000
 #: Milliseconds of silence after which a connection is asked whether it is still there, and for an answer.
 KEEPALIVE_MS = 20_000
 KEEPALIVE_TIMEOUT_MS = 10_000

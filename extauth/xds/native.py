@@ -5,6 +5,7 @@ policy has no use for is sent as one that does nothing, and one that no place is
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from time import time
 
 from extauth.native.compile import compiled_from_policy
@@ -45,10 +46,16 @@ class NativeCompiler:
         self._authorization = authorization
         self._ports = ports
         self._clock = clock
+        self._until = inf
+
+    def until(self) -> float:
+        """When the filters that were compiled last stop to decide, and ask (epoch seconds): a CA or a CRL has ended."""
+        return self._until
 
     def __call__(self, policy: PolicySet) -> Sequence[Json]:
         """Raises ResourceError if the policy has another filter than there are places for."""
         compiled = compiled_from_policy(policy, self._clock(), self._ports)
+        self._until = inf if compiled.admission is None else compiled.admission.until
         return placed(http_filters(compiled, Guard(self._authorization, policy.settable_headers)))
 
 

@@ -21,7 +21,7 @@ def serve(configuration: XdsConfiguration, settings: XdsSettings) -> None:
     fronts: list[XdsFront] = []
 
     def front(serving: Serving) -> XdsFront:
-        fronts.append(XdsFront(settings, compiler, serving))
+        fronts.append(XdsFront(settings, serving, compiler, compiler.until))
         return fronts[0]
 
     def fleet() -> object:

@@ -4,13 +4,20 @@ A policy that cannot be compiled or encoded is reported, and the fleet keeps wha
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol
 
 from extauth.xds.encode import extension_from_filter
 from extauth.xds.errors import EncodeError, ResourceError
-from extauth.xds.limits import DEBOUNCE_SECONDS, MAX_DEBOUNCE_SECONDS, MAX_NAME_CHARS, MAX_SNAPSHOT_BYTES
+from extauth.xds.limits import (
+    DEBOUNCE_SECONDS,
+    MAX_DEBOUNCE_SECONDS,
+    MAX_NAME_CHARS,
+    MAX_SNAPSHOT_BYTES,
+    RENEW_LOOK_SECONDS,
+)
 from extauth.xds.resource_types import FILTER, SECRET
 from extauth.xds.secrets import secrets_from_trust
 from extauth.xds.snapshot import Snapshot
@@ -24,6 +31,11 @@ _LOGGER = service_logger("xds")
 #: The HTTP filters of a policy, in the order of the chain, as protobuf's JSON: `{"name": …, "typed_config": {…}}`.
 #: Names and number are the same for every policy, as the listeners of the fleet have one place for each.
 FiltersFromPolicy = Callable[[PolicySet], Sequence[Json]]
+
+
+def never() -> float:
+    """For filters that hold without end."""
+    return inf
 
 
 class Publisher(Protocol):
@@ -58,11 +70,25 @@ def snapshot_from_policy(policy: PolicySet, filters_from_policy: FiltersFromPoli
 
 
 class SnapshotSource:
-    """Watches one policy for one publisher."""
+    """Watches one policy for one publisher.
 
-    def __init__(self, live: LivePolicy, filters_from_policy: FiltersFromPolicy, publisher: Publisher) -> None:
+    `until`: when the filters that were compiled last are to be compiled again, though the policy is the same (epoch
+    seconds): a CA has ended, or what it is now is not what it was.
+    """
+
+    def __init__(
+        self,
+        live: LivePolicy,
+        filters_from_policy: FiltersFromPolicy,
+        publisher: Publisher,
+        until: Callable[[], float] = never,
+        clock: Callable[[], float] = time,
+    ) -> None:
         self._live = live
         self._filters_from_policy = filters_from_policy
+        self._until = until
+        self._clock = clock
+        self._made_at = 0.0
         self._publisher = publisher
         self._made_of: PolicySet | None = None
         self._changed = Event()
@@ -83,11 +109,13 @@ class SnapshotSource:
             self._thread.join()
 
     def renew(self) -> None:
-        """Publish the policy in force, unless it was published before."""
-        policy = self._live.current
-        if policy is None or policy is self._made_of:
+        """Publish the policy in force, unless it was published before and holds still."""
+        policy, now = self._live.current, self._clock()
+        # What could not be made better at its end is not made again and again.
+        ended = self._made_at < self._until() <= now
+        if policy is None or (policy is self._made_of and not ended):
             return
-        self._made_of = policy
+        self._made_of, self._made_at = policy, now
         try:
             snapshot = snapshot_from_policy(policy, self._filters_from_policy)
         except Exception as error:
@@ -101,8 +129,8 @@ class SnapshotSource:
 
     def _watch(self) -> None:
         while not self._ending.is_set():
-            self._changed.wait()
-            self._settle()
+            if self._changed.wait(RENEW_LOOK_SECONDS):
+                self._settle()
             if self._ending.is_set():
                 return
             try:

@@ -21,7 +21,7 @@ from extauth.wire.messages import Node as WireNode
 from extauth.xds import limits
 from extauth.xds.allowance import Allowance
 from extauth.xds.errors import StreamRefusedError
-from extauth.xds.fleet import Fleet, Node
+from extauth.xds.fleet import Fleet, Node, NodeKey
 from extauth.xds.resource_types import FILTER, SECRET, SERVED, short
 from extauth.xds.snapshot import Snapshots
 from extauth.xds.subscription import Answer, Delta, Push, Refusal, StateOfTheWorld, Subscription
@@ -45,12 +45,13 @@ class Outgoing(NamedTuple):
 class DiscoveryStream(ABC, Generic[Request, Kind]):
     """What one Envoy says on one stream. Not thread-safe: its owner holds the lock of the fleet.
 
-    `caller`: who the certificate says it is. Times are epoch seconds.
+    `caller`, `address`: as in `NodeKey`. Times are epoch seconds.
     """
 
-    def __init__(self, caller: str, fleet: Fleet, snapshots: Snapshots, now: float) -> None:
+    def __init__(self, caller: str, address: str, fleet: Fleet, snapshots: Snapshots, now: float) -> None:
         self.node: Node | None = None
         self._caller = caller
+        self._address = address
         self._fleet = fleet
         self._snapshots = snapshots
         self._opened_at = now
@@ -118,7 +119,7 @@ class DiscoveryStream(ABC, Generic[Request, Kind]):
             raise StreamRefusedError("INVALID_ARGUMENT", "the first request names no node.id (Envoy: --service-node)")
         check_text("node.id", sent.id, limits.MAX_NODE_CHARS)
         check_text("node.cluster", sent.cluster, limits.MAX_NODE_CHARS)
-        self.node = self._fleet.joined((self._caller, sent.id, sent.cluster), now)
+        self.node = self._fleet.joined(NodeKey(self._caller, self._address, sent.id, sent.cluster), now)
         version = sent.user_agent_build_version.version
         self.node.envoy_version = f"{version.major_number}.{version.minor_number}.{version.patch}"
         return self.node

@@ -1,7 +1,7 @@
 """Every target by its name."""
 
 from fuzz.target import Target
-from fuzz.targets import certificate, policy, proxy_header, question, replay, scope, target, xfcc
+from fuzz.targets import certificate, discovery, policy, proxy_header, question, replay, scope, target, xfcc
 
 TARGETS: dict[str, Target] = {
     found.name: found
@@ -13,6 +13,8 @@ TARGETS: dict[str, Target] = {
         xfcc.TARGET,
         *proxy_header.TARGETS,
         policy.TARGET,
+        discovery.STATE_OF_THE_WORLD,
+        discovery.DELTA,
         replay.TARGET,
         question.CHECK,
         question.HTTP,

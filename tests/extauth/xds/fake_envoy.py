@@ -41,6 +41,7 @@ class FakeEnvoy:
     name: str = "envoy"
     names: tuple[str, ...] = FILTERS
     type_url: str = FILTER
+    address: str = "192.0.2.1"
     applied: dict[str, bytes] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     _version: str = ""
@@ -61,7 +62,7 @@ class FakeEnvoy:
         """Connect."""
         self._nonce = ""
         kind = DeltaStream if self.delta else StateOfTheWorldStream
-        return Talk(self, kind(caller, fleet, snapshots, now))
+        return Talk(self, kind(caller, self.address, fleet, snapshots, now))
 
     def first_request(self) -> bytes:
         """What it says on a new stream."""

@@ -33,11 +33,12 @@ class Stream:
     method: str = SOTW
     answers: "queue.SimpleQueue[bytes | None]" = field(default_factory=queue.SimpleQueue)
     ended: grpc.RpcError | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
     def __enter__(self) -> Self:
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         call = self.channel.stream_stream(f"/{SERVICE}/{self.method}", bytes, bytes)
-        self.call = call(iter(self._requests.get, None))
+        self.call = call(iter(self._requests.get, None), metadata=self.metadata)
         self._thread = Thread(target=self._read, daemon=True)
         self._thread.start()
         return self

@@ -1,22 +1,28 @@
 """The listener: who may connect, who is cut off, and what hostile clients can do. Real gRPC over real TLS."""
 
 import queue
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 
 import grpc
 import pytest
+from cryptography import x509
 
 from extauth.wire.messages import DiscoveryRequest, DiscoveryResponse, Node
 from extauth.xds import limits
 from extauth.xds.grpc_server import ip_from_peer
+from extauth.xds.opening import SERVICE
 from extauth.xds.resource_types import FILTER
 from pki.authority import Authority
+from policies.engine.policy_set import PolicySet
+from runtime.envoy.proto_json import Json, any_of
 from tests.extauth.xds.fake_envoy import FakeEnvoy
 from tests.extauth.xds.grpc_client import DELTA, SOTW, Stream, channel, envoy_certificate
-from tests.extauth.xds.world import BILLING, PLACES, LocalXds, World, eventually, policy_text
+from tests.extauth.xds.world import BILLING, PLACES, SERVER_NAME, LocalXds, World, eventually, filters_of, policy_text
 
 NAMES = tuple(place.name for place in PLACES)
 both = pytest.mark.parametrize("delta", [False, True], ids=["state-of-the-world", "delta"])
@@ -94,6 +100,55 @@ def test_a_stream_is_closed_within_seconds_when_its_certificate_expires(world: W
     assert datetime.now(UTC) - ends < timedelta(seconds=5)
 
 
+def test_a_stream_is_closed_within_seconds_when_its_certificate_is_revoked(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    (world.policy / "mesh.crl").write_bytes(world.mesh.crl(number=1))
+    world.write(policy_text(BILLING, trust=", crls: [mesh.crl]"))
+    certificate = envoy_certificate(world)
+    with (
+        LocalXds(world) as running,
+        channel(world, running.address, certificate) as connection,
+        Stream(connection) as stream,
+    ):
+        stream.send(envoy().first_request())
+        stream.read()
+        lost = x509.load_pem_x509_certificate(certificate.chain.read_bytes())
+        new = world.policy / ".crl"
+        new.write_bytes(world.mesh.crl([lost], number=2))
+        new.replace(world.policy / "mesh.crl")
+        started = time.monotonic()
+        code, details = stream.status()
+        assert time.monotonic() - started < 5
+    assert (code, details.split(" (")[0]) == ("PERMISSION_DENIED", "denied: certificate_revoked")
+
+
+@pytest.mark.parametrize(("host", "status"), [(SERVER_NAME, "served"), ("other.example", "PERMISSION_DENIED")])
+def test_a_rule_may_name_the_host_that_envoys_connect_by(tmp_path: Path, host: str, status: str) -> None:
+    world = World(tmp_path)
+    world.write(policy_text(BILLING).replace("discovery: {grpc", f"discovery: {{hosts: [{host}], grpc"))
+    with (
+        LocalXds(world) as running,
+        channel(world, running.address, envoy_certificate(world)) as connection,
+        Stream(connection) as stream,
+    ):
+        stream.send(envoy().first_request())
+        assert (stream.status()[0] if status != "served" else stream.read() and "served") == status
+
+
+@both
+def test_a_header_that_a_rule_names_is_looked_at(tmp_path: Path, delta: bool) -> None:
+    world = World(tmp_path)
+    grpc_route = "discovery: {grpc"
+    world.write(policy_text(BILLING).replace(grpc_route, "discovery: {headers: {x-ring: [beta]}, grpc"))
+    method = DELTA if delta else SOTW
+    with LocalXds(world) as running, channel(world, running.address, envoy_certificate(world)) as connection:
+        with Stream(connection, method) as without:
+            assert without.status()[0] == "PERMISSION_DENIED"
+        with Stream(connection, method, metadata=(("x-ring", "beta"),)) as stream:
+            stream.send(envoy(delta).first_request())
+            assert stream.read()
+
+
 def test_other_methods_are_not_there(world: World, xds: LocalXds) -> None:
     with channel(world, xds.address, envoy_certificate(world)) as connection:
         call = connection.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)
@@ -158,6 +213,43 @@ def test_a_client_that_reads_nothing_holds_up_nobody(world: World, xds: LocalXds
             assert time.monotonic() - started < 8
         for item in waiting:
             item.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+
+
+def test_a_client_that_never_reads_that_it_was_disconnected_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "LEAVE_SECONDS", 0.5)
+    world = World(tmp_path)
+    world.write(policy_text(BILLING))
+
+    def huge(policy: PolicySet) -> list[Json]:
+        """More than a connection takes before somebody reads."""
+        clean, rbac = filters_of(policy)
+        rule: Json = {"name": "x" * 8_000_000}
+        return [clean, {**rbac, "typed_config": any_of("envoy.config.rbac.v3.Action", **rule)}]
+
+    with LocalXds(world, filters=huge) as running, channel(world, running.address, envoy_certificate(world)) as lazy:
+        call = lazy.stream_stream(f"/{SERVICE}/{SOTW}", bytes, bytes)
+        requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        waiting = call(iter(requests.get, None))
+        requests.put(envoy(name="lazy").first_request())
+        eventually(lambda: "lazy" in running.nodes() and not running.nodes()["lazy"]["connected"])
+        assert is_sending()
+        eventually(lambda: not is_sending(), 10)
+        waiting.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        requests.put(None)
+
+
+def is_sending() -> bool:
+    """Whether a thread of gRPC waits for a client to read."""
+
+    def functions(frame: FrameType | None) -> Iterator[str]:
+        while frame is not None:
+            yield frame.f_code.co_name
+            frame = frame.f_back
+
+    return any("_send_response" in functions(frame) for frame in sys._current_frames().values())
 
 
 def test_the_service_ends_in_time_with_streams_open(world: World) -> None:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
+from math import inf
 from typing import Any
 
 import pytest
@@ -148,14 +150,45 @@ def test_a_policy_that_never_rests_is_published_all_the_same(monkeypatch: pytest
     live = Live(policy_of(POLICY))
     made, publisher = source_of(live)
     made.start()
-    versions = [policy_of(f"# {number}\n{POLICY}") for number in range(2)]
-    ends = time.monotonic() + 10
-    while len(publisher.snapshots) < 3 and time.monotonic() < ends:
-        for version in versions:
-            live.put(version)
-            time.sleep(0.01)
+    ends = time.monotonic() + 20
+    for number in count():
+        live.put(policy_of(f"# {number}\n{POLICY}"))
+        time.sleep(0.01)
+        if len(publisher.snapshots) >= 3 or time.monotonic() > ends:
+            break
     made.stop()
     assert len(publisher.snapshots) >= 3
+
+
+def test_filters_that_have_ended_are_made_again_once() -> None:
+    now, ends = [100.0], [200.0]
+    made_for: list[float] = []
+
+    def filters(policy: PolicySet) -> list[Json]:
+        made_for.append(now[0])
+        return filters_of(policy)
+
+    live = Live(policy_of(POLICY))
+    made = SnapshotSource(live, filters, Publisher(), lambda: ends[0], lambda: now[0])  # type: ignore[arg-type]
+    for moment in (100.0, 150.0, 200.0, 250.0, 300.0):
+        now[0] = moment
+        made.renew()
+    assert made_for == [100.0, 200.0]
+    ends[0] = 400.0
+    now[0] = 401.0
+    made.renew()
+    assert made_for[-1] == 401.0
+
+
+def test_the_compiler_tells_when_what_it_made_ends() -> None:
+    compiler = NativeCompiler(ASKING)
+    assert compiler.until() == inf
+    policy = policy_of(POLICY)
+    compiler(policy)
+    (entry,) = policy.trust.entries
+    assert compiler.until() == entry.anchors[0].not_after
+    compiler(policy_of(TWO_ENTRIES))
+    assert compiler.until() == inf
 
 
 def test_the_same_snapshot_is_put_in_force_once() -> None:

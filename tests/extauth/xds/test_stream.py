@@ -344,7 +344,7 @@ def request(**fields: object) -> bytes:
 )
 def test_what_is_no_request_of_an_envoy_ends_the_stream(requests: list[bytes], code: str, complaint: str) -> None:
     service = Service("g1")
-    stream = StateOfTheWorldStream("id", service.fleet, service.snapshots, 0.0)
+    stream = StateOfTheWorldStream("id", "192.0.2.1", service.fleet, service.snapshots, 0.0)
     *fine, last = requests
     for item in fine:
         stream.received(item, 0.0)
@@ -369,7 +369,7 @@ def test_names_that_are_added_bit_by_bit_are_bounded_together() -> None:
 
 def test_a_type_that_is_not_served_is_noted_and_not_answered() -> None:
     service = Service("g1")
-    stream = StateOfTheWorldStream("id", service.fleet, service.snapshots, 0.0)
+    stream = StateOfTheWorldStream("id", "192.0.2.1", service.fleet, service.snapshots, 0.0)
     for number in range(20):
         assert stream.received(request(type_url=f"{number}" + "x" * 1000), 0.0) == []
     (node,) = service.fleet
@@ -450,7 +450,7 @@ def test_an_envoy_that_never_answers_is_disconnected(delta: bool) -> None:
 
 def test_who_says_nothing_is_disconnected() -> None:
     service = Service("g1")
-    stream = StateOfTheWorldStream("id", service.fleet, service.snapshots, 10.0)
+    stream = StateOfTheWorldStream("id", "192.0.2.1", service.fleet, service.snapshots, 10.0)
     stream.check_deadlines(11.0)
     with pytest.raises(StreamRefusedError, match="no request came"):
         stream.check_deadlines(10.0 + limits.FIRST_REQUEST_SECONDS + 1)
@@ -489,13 +489,29 @@ def test_another_caller_cannot_speak_for_an_envoy() -> None:
     assert envoy.generations == {"g2"}
 
 
+@both
+def test_two_envoys_that_were_given_one_name_are_told_apart_by_their_address(delta: bool) -> None:
+    service, envoy, twin = Service("g1"), FakeEnvoy(delta), FakeEnvoy(delta, address="192.0.2.2")
+    service.talk(envoy).settle()
+    service.talk(twin).settle()
+    service.snapshots.put(snapshot("g2"))
+    # The twin is of another release, and refuses.
+    talk = service.talk(twin)
+    kind = DeltaDiscoveryRequest if delta else DiscoveryRequest
+    refusal = kind(type_url=FILTER, response_nonce="1")
+    refusal.error_detail.message = "no"
+    talk.say(refusal.SerializeToString())
+    service.talk(envoy).settle()
+    assert envoy.generations == {"g2"}
+
+
 def test_the_fleet_remembers_a_bounded_number_of_envoys() -> None:
     service = Service("g1")
     service.fleet = Fleet(most=3)
     for number in range(10):
         talk = service.talk(FakeEnvoy(False, name=f"e{number}"))
         talk.stream.ended()
-    assert [node.key[1] for node in service.fleet] == ["e7", "e8", "e9"]
+    assert [node.key.name for node in service.fleet] == ["e7", "e8", "e9"]
 
 
 def test_envoys_that_are_connected_are_not_forgotten_for_others() -> None:

@@ -158,7 +158,7 @@ class LocalXds:
         self.metrics = metrics
         self.live = LivePolicy(PolicySource(str(world.policy)), metrics)
         settings = XdsSettings(TcpAddress("127.0.0.1", port), world.tls)
-        self.front = XdsFront(settings, filters, Serving(self.live, metrics, None, False, False))
+        self.front = XdsFront(settings, Serving(self.live, metrics, None, False, False), filters)
 
     def __enter__(self) -> Self:
         self.live.start()
