@@ -234,8 +234,8 @@ def test_a_client_that_never_reads_that_it_was_disconnected_is_cut_off(
         requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         waiting = call(iter(requests.get, None))
         requests.put(envoy(name="lazy").first_request())
+        eventually(is_sending)
         eventually(lambda: "lazy" in running.nodes() and not running.nodes()["lazy"]["connected"])
-        assert is_sending()
         eventually(lambda: not is_sending(), 10)
         waiting.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
         requests.put(None)
