@@ -37,6 +37,20 @@ class MatrixFormat(StrEnum):
     HTML = "html"
 
 
+class DiffFormat(StrEnum):
+    """What `policy diff` writes."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class DiffFailOn(StrEnum):
+    """What makes `policy diff` answer "no", if not every difference does."""
+
+    WIDEN = "widen"
+
+
 class FailOn(StrEnum):
     """What makes `policy replay` answer "no"."""
 

@@ -31,12 +31,14 @@ def loaded_policy(path: str) -> LoadedPolicy:
     return LoadedPolicy(loaded.policy, loaded.problems, source, reading)
 
 
-def print_unusable(loaded: LoadedPolicy) -> None:
-    """Say on standard error why a command that needs a good policy has none."""
+def print_unusable(loaded: LoadedPolicy, name: str | None = None) -> None:
+    """Say on standard error why a command that needs a good policy has none; `name`: what the user calls it."""
     console = stderr()
     for problem in loaded.problems:
         console.print(problem_text(problem), soft_wrap=True)
-    console.print(styled(f"{loaded.source.path}: the policy has problems, so it decides nothing"), soft_wrap=True)
+    console.print(
+        styled(f"{name or loaded.source.path}: the policy has problems, so it decides nothing"), soft_wrap=True
+    )
 
 
 def _check_there(path: str) -> None:

@@ -6,7 +6,16 @@ import typer
 
 from peergate.errors import ArgumentError
 from peergate.exit_code import ExitCode
-from peergate.formats import CheckFailOn, CheckFormat, FailOn, Format, MatrixFormat, PolicyTestFormat
+from peergate.formats import (
+    CheckFailOn,
+    CheckFormat,
+    DiffFailOn,
+    DiffFormat,
+    FailOn,
+    Format,
+    MatrixFormat,
+    PolicyTestFormat,
+)
 from peergate.help import help_without_command
 
 policy_app = typer.Typer(
@@ -151,6 +160,31 @@ def matrix(
     from peergate.commands import matrix as command  # noqa: PLC0415 - each command loads only what it needs
 
     return command.matrix(policy, form)
+
+
+@policy_app.command()
+def diff(
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD", help="A policy file or folder, or a git revision: REV, REV:PATH.", show_default=False
+        ),
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, to compare with OLD.", show_default=False)],
+    fail_on: Annotated[
+        DiffFailOn | None,
+        typer.Option("--fail-on", help="Exit 1 only if something is, or may be, allowed that was not."),
+    ] = None,
+    form: Annotated[DiffFormat, typer.Option("--format", help="How to write the result.")] = DiffFormat.TEXT,
+) -> ExitCode:
+    """Say who may do what under one of two policies only, with a request for each that they decide differently.
+
+    A revision alone (HEAD~1) is the policy at the other argument's path in that revision.
+    Exit code: 0 if the policies are proved to decide every request alike, else 1.
+    """
+    from peergate.commands import diff as command  # noqa: PLC0415 - each command loads only what it needs
+
+    return command.diff(old, new, form, fail_on)
 
 
 @policy_app.command()
