@@ -14,8 +14,9 @@ from policies.authoring.diff.findings import Difference, Finding
 from policies.authoring.diff.trust_changes import TrustChange
 from policies.authoring.replay import answer_from_decision
 
-#: Callers or places of one finding that are spelled out in text.
+#: Callers or places of one finding that are spelled out in text, and findings.
 _MOST = 5
+_MOST_FINDINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,13 @@ def print_difference(compared: Compared) -> None:
     console, found = stdout(), compared.difference
     colour = "green" if found.is_empty else "bold red" if found.may_widen else "bold yellow"
     console.print(styled((summary(found), colour)), soft_wrap=True)
-    for finding in found.findings:
+    for finding in found.findings[:_MOST_FINDINGS]:
         console.print()
         _print_finding(console, finding, compared)
+    left = len(found.findings) - _MOST_FINDINGS
+    if left > 0:
+        console.print()
+        console.print(styled((f"and {left} more; --format json has all", "bold")), soft_wrap=True)
     others = [*map(trust_sentence, found.trust), *map(unproved_sentence, found.unproved)]
     if others:
         console.print()

@@ -18,16 +18,22 @@ class Edits:
     def __init__(self, comparison: Comparison, entries: Mapping[str, str]) -> None:
         self._comparison = comparison
         self._entries = entries
+        self._known: dict[str, str] = {}
 
     def behind(self, change: Change) -> str:
         """The edit of the rule that allows, or of the one that denies on the other side."""
         if change.deny is None:
-            return self._of_rule(change.allow.rule.id) or f"trust entries, for rule {change.allow.rule.id}"
+            return self._edit_of(change.allow.rule.id) or f"trust entries, for rule {change.allow.rule.id}"
         rule_id = change.deny.rule.id
         if change.deny.rule.effect is Effect.ALLOW:
             headers = ", ".join(name for name, _ in change.deny.rule.set_headers)
             return f"rule {rule_id}: sets {headers} otherwise than another rule"
-        return self._of_rule(rule_id) or f"rule {rule_id}"
+        return self._edit_of(rule_id) or f"rule {rule_id}"
+
+    def _edit_of(self, rule_id: str) -> str:
+        if rule_id not in self._known:
+            self._known[rule_id] = self._of_rule(rule_id)
+        return self._known[rule_id]
 
     def _of_rule(self, rule_id: str) -> str:
         """How the rule of that id differs; empty if it does not."""

@@ -1,6 +1,6 @@
 """Changes as people review them: grouped by rule, one line for each set, with what was edited and one witness."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from policies.authoring.diff.callers_of_change import Callers, common_place
@@ -67,13 +67,16 @@ def difference(comparison: Comparison) -> Difference:
     compared = comparison.compared()
     names = {pair.key: entry.name for pair in comparison.pairs if (entry := pair.new or pair.old) is not None}
     groups: dict[tuple[bool, str, str], list[Change]] = {}
-    loosened = [_loosened(change) for change in compared.changes if change.strict_sni]
+    findings: list[Finding] = []
     for change in compared.changes:
         if change.strict_sni:
-            continue
-        deny = "" if change.deny is None else change.deny.rule.id
-        groups.setdefault((change.widening, change.allow.rule.id, deny), []).append(change)
-    findings = loosened + [finding for changes in groups.values() for finding in _findings(changes, comparison, names)]
+            findings.append(_loosened(change))
+        else:
+            deny = "" if change.deny is None else change.deny.rule.id
+            groups.setdefault((change.widening, change.allow.rule.id, deny), []).append(change)
+    edits = Edits(comparison, names)
+    for changes in groups.values():
+        findings += _findings(changes, Callers(changes, comparison, names), edits)
     findings.sort(key=lambda finding: not finding.widening)
     return Difference(tuple(findings), trust_changes(comparison.pairs), compared.unproved)
 
@@ -90,10 +93,9 @@ def _loosened(change: Change) -> Finding:
     )
 
 
-def _findings(changes: Sequence[Change], comparison: Comparison, names: Mapping[str, str]) -> Iterable[Finding]:
+def _findings(changes: Sequence[Change], callers_of: Callers, edits: Edits) -> Iterable[Finding]:
     """The changes of one pair of rules: callers with the same places together."""
     places: dict[str, dict[Place, Change]] = {}
-    callers_of = Callers(changes, comparison, names)
     for change in changes:
         found = places.setdefault(callers_of.text(change), {})
         found.setdefault(change.allow.place if change.deny is None else common_place(change), change)
@@ -109,6 +111,6 @@ def _findings(changes: Sequence[Change], comparison: Comparison, names: Mapping[
             "" if first.deny is None else first.deny.rule.id,
             tuple(callers),
             place_texts(found),
-            Edits(comparison, names).behind(first),
+            edits.behind(first),
             first.witness,
         )

@@ -115,7 +115,7 @@ class Points:
     def _uri_lengths(self, kind: Kind, wanted: Wanted) -> Iterable[int]:
         if kind.is_nobody:
             return (0,) if nobody_fits(wanted) else ()
-        if trust_of(kind, wanted) is None or not somebody_fits(wanted) or name_wishes(kind, wanted, 1) is None:
+        if not somebody_fits(wanted) or trust_of(kind, wanted) is None or name_wishes(kind, wanted, 1) is None:
             return ()
         deepest = self._vocabulary.uri_depth + 1
         if kind.trust_domain is None:
