@@ -6,11 +6,13 @@ the other policy.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from policies.engine.policy_set import PolicySet
 from policies.peer.crl import Crl
 from policies.peer.trust import TrustEntry
+
+_SAYS_NOTHING = frozenset({"name", "bundle_sequence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,17 @@ def entry_pairs(old: PolicySet, new: PolicySet) -> tuple[EntryPair, ...]:
     return tuple(EntryPair(str(number), *pair) for number, pair in enumerate(found))
 
 
-def content(entry: TrustEntry) -> Hashable:
-    """All that an entry says, but for its name."""
-    return (
-        frozenset(ca.sha256 for ca in entry.anchors),
-        frozenset(ca.sha256 for ca in entry.intermediates),
-        entry.spiffe_trust_domain,
-        frozenset(map(crl_content, entry.crls)),
-        entry.revocation,
-        entry.max_lifetime,
-        entry.clock_skew,
-        entry.min_rsa_bits,
-        frozenset(entry.unfetched),
-        entry.anchors_from,
-        entry.ocsp,
-    )
+def content(entry: TrustEntry) -> dict[str, object]:
+    """All that an entry says, by field; its name and the number of its bundle say nothing about a certificate."""
+    said: dict[str, object] = {
+        field.name: getattr(entry, field.name) for field in fields(entry) if field.name not in _SAYS_NOTHING
+    }
+    return said | {
+        "anchors": frozenset(ca.sha256 for ca in entry.anchors),
+        "intermediates": frozenset(ca.sha256 for ca in entry.intermediates),
+        "crls": frozenset(map(crl_content, entry.crls)),
+        "unfetched": frozenset(entry.unfetched),
+    }
 
 
 def crl_content(crl: Crl) -> Hashable:

@@ -12,6 +12,19 @@ from policies.peer.crl import Crl
 from policies.peer.revocation import Revocation
 from policies.peer.trust import TrustEntry
 
+#: The fields whose changes have words of their own.
+_TOLD = frozenset(
+    {
+        "anchors",
+        "intermediates",
+        "revocation",
+        "max_lifetime",
+        "clock_skew",
+        "min_rsa_bits",
+        "crls",
+        "unfetched",
+    }
+)
 _STRICTNESS = (Revocation.OFF, Revocation.IF_AVAILABLE, Revocation.REQUIRE)
 
 
@@ -33,22 +46,32 @@ def trust_changes(pairs: Sequence[EntryPair]) -> tuple[TrustChange, ...]:
             if content(pair.old) != content(pair.new):
                 found += _changes(pair.old, pair.new)
         elif pair.new is not None and _revokes(pair.new):
-            found.append(TrustChange(pair.new.name, "its CRLs now count for every entry", widens=False, narrows=True))
-        elif pair.old is not None and _revokes(pair.old):
             found.append(
-                TrustChange(pair.old.name, "its CRLs no longer count for any entry", widens=True, narrows=False)
+                TrustChange(
+                    pair.new.name,
+                    "what it knows as revoked is now refused under every entry",
+                    widens=False,
+                    narrows=True,
+                )
             )
+        elif pair.old is not None and _revokes(pair.old):
+            text = "what it knows as revoked is no longer refused under other entries"
+            found.append(TrustChange(pair.old.name, text, widens=True, narrows=False))
     return tuple(found)
 
 
 def _revokes(entry: TrustEntry) -> bool:
-    return entry.revocation is not Revocation.OFF and any(crl.serials for crl in entry.crls)
+    """Whether a certificate may be refused, under any entry, for what this one knows of it."""
+    sources = (entry.unfetched, entry.ocsp, entry.crl_urls, any(crl.serials for crl in entry.crls))
+    return entry.revocation is not Revocation.OFF and any(sources)
 
 
 def _changes(old: TrustEntry, new: TrustEntry) -> Iterable[TrustChange]:
     name = new.name
-    yield from _authorities(name, "anchors", old.anchors, new.anchors)
-    yield from _authorities(name, "intermediates", old.intermediates, new.intermediates)
+    # A CRL counts for what its CA leads to, so with a CA some certificate may be known as revoked, or no longer.
+    revoking = _revokes(old) or _revokes(new)
+    yield from _authorities(name, "anchors", old.anchors, new.anchors, revoking=revoking)
+    yield from _authorities(name, "intermediates", old.intermediates, new.intermediates, revoking=revoking)
     before, after = _STRICTNESS.index(old.revocation), _STRICTNESS.index(new.revocation)
     if before != after:
         text = f"revocation {old.revocation} -> {new.revocation}"
@@ -62,21 +85,21 @@ def _changes(old: TrustEntry, new: TrustEntry) -> Iterable[TrustChange]:
             wider = its is None or (mine is not None and its > mine)
             text = f"{what} {_number(mine, unit)} -> {_number(its, unit)}"
             yield TrustChange(name, text, widens=wider, narrows=not wider)
-    if old.anchors_from is not new.anchors_from:
-        yield TrustChange(name, f"{old.anchors_from} -> {new.anchors_from}", widens=True, narrows=True)
-    if old.ocsp != new.ocsp:
-        asked = [entry.ocsp.text if entry.ocsp is not None else "none" for entry in (old, new)]
-        yield TrustChange(name, f"ocsp {asked[0]} -> {asked[1]}", widens=True, narrows=True)
     yield from _lists(old, new)
+    before_all, after_all = content(old), content(new)
+    for field in sorted(before_all.keys() - _TOLD):
+        if before_all[field] != after_all[field]:
+            # What a setting without words of its own does is not known here, so it may do both.
+            yield TrustChange(name, f"another {field}", widens=True, narrows=True)
 
 
 def _authorities(
-    entry: str, what: str, old: Sequence[Certificate], new: Sequence[Certificate]
+    entry: str, what: str, old: Sequence[Certificate], new: Sequence[Certificate], *, revoking: bool
 ) -> Iterable[TrustChange]:
     for gone in sorted(set(old) - set(new), key=_shown):
-        yield TrustChange(entry, f"{what} without {_shown(gone)}", widens=False, narrows=True)
+        yield TrustChange(entry, f"{what} without {_shown(gone)}", widens=revoking, narrows=True)
     for added in sorted(set(new) - set(old), key=_shown):
-        yield TrustChange(entry, f"{what} with {_shown(added)}", widens=True, narrows=False)
+        yield TrustChange(entry, f"{what} with {_shown(added)}", widens=True, narrows=revoking)
 
 
 def _lists(old: TrustEntry, new: TrustEntry) -> Iterable[TrustChange]:

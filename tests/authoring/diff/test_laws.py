@@ -94,7 +94,7 @@ def _caller(
     uri: tuple[tuple[str, ...], str], dns: list[str], names: tuple[str, tuple[str, ...]], hidden: set[str]
 ) -> Presented:
     found = caller(uri[0], dns=dns, email=names[1], ip=["10.1.1.1"], subject=names[0], issuer="CN=i", trust=(uri[1],))
-    return caller(facts=replace(found.facts, **dict.fromkeys(hidden)), trust=(uri[1],))  # type: ignore[arg-type]
+    return caller(facts=replace(found.facts, **dict.fromkeys(hidden)), trust=(uri[1],))
 
 
 SVIDS = st.sampled_from(["spiffe://td", "spiffe://td/a", "spiffe://td/b", "spiffe://td/a/b", "spiffe://td/x/y"])
