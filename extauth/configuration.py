@@ -6,14 +6,11 @@ from typing import Annotated
 
 from policies.language.names import NAME_PATTERN
 from runtime.address import Address, TcpAddress, UnixAddress, address_from_text
-from runtime.configuration import ServeConfiguration, text_from_text
+from runtime.configuration import ServeConfiguration, header_names_from_text, text_from_text
 from runtime.errors import ConfigurationError
 from runtime.hops import NO_HOPS, TrustedHops
 from runtime.listener_tls import TlsFiles, material_from_files
 from runtime.settings import Setting
-
-#: RFC 9110 §5.6.2 token.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def trusted_hop_from_text(text: str) -> str:
@@ -33,14 +30,6 @@ def entry_name_from_text(text: str) -> str:
     if not re.fullmatch(NAME_PATTERN, text):
         raise ConfigurationError(f"{text!r} is no name of a trust entry")
     return text
-
-
-def header_names_from_text(text: str) -> str:
-    """A comma list of header names, lower-cased."""
-    for name in text.split(","):
-        if not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"{name!r} is no header name; write names with commas between, without blanks")
-    return text.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ from extauth.grpc_server import GrpcServer
 from extauth.http_app import HttpCheck
 from extauth.http_request import ALWAYS_SEEN, HttpReader
 from extauth.http_server import HttpServer
-from extauth.notices import http_notices
 from extauth.proxy_verified import proxy_verified_notices, say_what_does_not_hold
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
 from runtime.address import Address
 from runtime.check import Checks
+from runtime.hidden_facts import ShownFacts, hidden_fact_notices, not_listed
 from runtime.listener import listener_from_address
 from runtime.listener_tls import LiveTls
 from runtime.process_status import FrontReport
@@ -94,7 +94,17 @@ class ExtauthFront:
         """Worked out once for each generation: the health detail is asked for every second."""
         settings = self._settings
         if self._noted is None or self._noted[0] is not policy:
-            over_http = () if settings.http is None else http_notices(policy, ALWAYS_SEEN | settings.seen_headers)
+            over_http: tuple[str, ...] = ()
+            if settings.http is not None:
+                over_http = hidden_fact_notices(policy, shown_over_http(settings.seen_headers))
             entry = settings.proxy_verified
             self._noted = policy, (() if entry is None else proxy_verified_notices(policy, entry)) + over_http
         return self._noted[1]
+
+
+def shown_over_http(seen_headers: frozenset[str]) -> ShownFacts:
+    """What Envoy shows over HTTP, beside what it always does."""
+    seen = ALWAYS_SEEN | seen_headers
+    return ShownFacts(
+        "over HTTP", seen, sni=False, no_address="" if "x-forwarded-for" in seen else not_listed("x-forwarded-for")
+    )

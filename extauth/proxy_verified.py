@@ -7,7 +7,6 @@ matches by it, and a deny always does (law 2).
 
 from collections.abc import Iterator
 
-from extauth.notices import named_rules
 from policies.engine.policy_set import PolicySet
 from policies.engine.selector import (
     AllOf,
@@ -22,6 +21,7 @@ from policies.engine.selector import (
     Selector,
     SerialIn,
 )
+from runtime.hidden_facts import named_rules
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("proxy_verified")

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
+from gateway.certificate_header import CertificateHeader
+from gateway.hops import FrontHop, FrontHops
+from gateway.listener import ListenerSettings
 from gateway.proxy.app import ReverseProxy
 from gateway.proxy.destination import Destination
 from gateway.proxy.upstream_tls import UpstreamTlsFiles
@@ -31,7 +34,19 @@ class TlsVersion(StrEnum):
 _VERSIONS = {TlsVersion.V1_2: ssl.TLSVersion.TLSv1_2, TlsVersion.V1_3: ssl.TLSVersion.TLSv1_3}
 
 
+def trusted_hop_from_text(text: str) -> str:
+    """A value of `--trusted-hop` as written, if it is one."""
+    FrontHop.parse(text)
+    return text
+
+
 def balancer_from_text(text: str) -> str:
+    """A value of `--balancer` as written, if it is one."""
+    TrustedHops.of_balancers((text,))
+    return text
+
+
+def proxy_protocol_from_text(text: str) -> str:
     """A value of `--proxy-protocol` as written, if it is one."""
     TrustedHops.of_proxy_protocol((text,))
     return text
@@ -63,15 +78,18 @@ class GatewayConfiguration(ServeConfiguration):
     """
 
     listen: Annotated[Address, Setting(address_from_text)]
-    cert: Annotated[str, Setting(text_from_text)]
-    key: Annotated[str, Setting(text_from_text)]
     upstream: Annotated[tuple[str, ...], Setting(upstream_from_text, several=True)]
+    cert: Annotated[str | None, Setting(text_from_text)] = None
+    key: Annotated[str | None, Setting(text_from_text)] = None
+    certificate_header: Annotated[CertificateHeader | None, Setting(word_reader(CertificateHeader))] = None
+    trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)] = ()
+    balancer: Annotated[tuple[str, ...], Setting(balancer_from_text, several=True)] = ()
     upstream_ca: Annotated[str | None, Setting(text_from_text)] = None
     upstream_cert: Annotated[str | None, Setting(text_from_text)] = None
     upstream_key: Annotated[str | None, Setting(text_from_text)] = None
     upstream_xfcc: Annotated[bool, Setting(flag_from_text)] = False
     tls_min: Annotated[TlsVersion, Setting(word_reader(TlsVersion))] = TlsVersion.V1_2
-    proxy_protocol: Annotated[tuple[str, ...], Setting(balancer_from_text, several=True)] = ()
+    proxy_protocol: Annotated[tuple[str, ...], Setting(proxy_protocol_from_text, several=True)] = ()
     max_connections: Annotated[int, Setting(number_reader(1_000_000))] = limits.MAX_CONNECTIONS
     max_connections_per_address: Annotated[int, Setting(number_reader(1_000_000))] = limits.MAX_ADDRESS_CONNECTIONS
     max_body_bytes: Annotated[int, Setting(number_reader(2**50))] = limits.MAX_BODY_BYTES
@@ -81,22 +99,25 @@ class GatewayConfiguration(ServeConfiguration):
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """What the listener of one process is told."""
+    """What one process is told. `header`: set if proxies in front say who the client is.
 
-    listen: Address
-    tls: TlsFiles
+    `appenders`: the proxies that append an address to X-Forwarded-For.
+    """
+
+    listener: ListenerSettings
     upstreams: tuple[Destination, ...]
     upstream_tls: UpstreamTlsFiles = field(default_factory=UpstreamTlsFiles)
     upstream_xfcc: bool = False
-    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
-    balancers: TrustedHops = NO_HOPS
-    bounds: Bounds = field(default_factory=Bounds)
+    header: CertificateHeader | None = None
+    appenders: TrustedHops = NO_HOPS
 
 
 def settings_from_configuration(configuration: GatewayConfiguration) -> GatewaySettings:
     """Check the settings against each other, and the TLS files against the disk. Raises ConfigurationError."""
-    files = TlsFiles(configuration.cert, configuration.key, flag_prefix="--")
-    material_from_files(files)
+    hops = _hops(configuration)
+    files = tls_files(configuration.cert, configuration.key, hops)
+    if hops is None and files is None:
+        raise ConfigurationError("--cert and --key are missing: without them nobody can show a certificate")
     upstreams = tuple(map(Destination.parse, configuration.upstream))
     upstream_files = UpstreamTlsFiles(
         configuration.upstream_ca, configuration.upstream_cert, configuration.upstream_key
@@ -109,13 +130,44 @@ def settings_from_configuration(configuration: GatewayConfiguration) -> GatewayS
         configuration.max_connection_seconds,
         configuration.max_body_bytes,
     )
-    return GatewaySettings(
+    listener = ListenerSettings(
         configuration.listen,
         files,
-        upstreams,
-        upstream_files,
-        configuration.upstream_xfcc,
         _VERSIONS[configuration.tls_min],
         TrustedHops.of_proxy_protocol(configuration.proxy_protocol),
         bounds,
+        hops,
     )
+    appenders = TrustedHops.of_balancers(configuration.balancer)
+    xfcc, header = configuration.upstream_xfcc, configuration.certificate_header
+    return GatewaySettings(listener, upstreams, upstream_files, xfcc, header, appenders)
+
+
+def tls_files(cert: str | None, key: str | None, hops: FrontHops | None) -> TlsFiles | None:
+    """The TLS files of a listener, None for plain HTTP. Raises ConfigurationError."""
+    if cert is None and key is None:
+        if hops is not None and hops.are_named:
+            raise ConfigurationError("--trusted-hop with spiffe= needs --cert and --key: only over TLS has it a name")
+        return None
+    if cert is None or key is None:
+        raise ConfigurationError("--cert and --key go together")
+    files = TlsFiles(cert, key, flag_prefix="--")
+    material_from_files(files)
+    return files
+
+
+def _hops(configuration: GatewayConfiguration) -> FrontHops | None:
+    """Who connects, if only proxies do. Raises ConfigurationError if the settings about them do not fit together."""
+    if configuration.certificate_header is None:
+        for flag, value in (("--trusted-hop", configuration.trusted_hop), ("--balancer", configuration.balancer)):
+            if value:
+                raise ConfigurationError(f"{flag} is about --certificate-header: say what the proxy in front sends")
+        return None
+    if not configuration.trusted_hop:
+        raise ConfigurationError(
+            "--certificate-header needs --trusted-hop: the certificate is what the caller says it is, so say whom to "
+            "believe, such as --trusted-hop 127.0.0.1/32, or unix"
+        )
+    if configuration.proxy_protocol:
+        raise ConfigurationError("--proxy-protocol hides the hop's address, by which --certificate-header is believed")
+    return FrontHops.parse(configuration.trusted_hop)

@@ -17,7 +17,7 @@ Under `END` stands a function without arguments that ends the connection within 
 whatever the client does. What ends in an orderly way waits for the client, and a client may never answer.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 #: Keys of `scope["extensions"]`: of the TLS extension, a `ConnectionFacts`, the request target as received, and the
 #: function that ends the connection.
@@ -28,9 +28,12 @@ END = "peergate.end"
 
 
 class ConnectionFacts(TypedDict):
-    """`sni`: the server name of the ClientHello, None if it had none. `source`: as `scope["client"]`."""
+    """`sni`: the server name of the ClientHello, None if it had none, left out if it was not our server that saw it.
 
-    sni: str | None
+    `source`: as `scope["client"]`.
+    """
+
+    sni: NotRequired[str | None]
     source: tuple[str, int] | None
 
 

@@ -13,4 +13,4 @@ def serve(configuration: GatewayConfiguration) -> None:
     Raises ConfigurationError, before anything listens.
     """
     settings = settings_from_configuration(configuration)
-    run_service(configuration, partial(GatewayFront, settings), (settings.listen,))
+    run_service(configuration, partial(GatewayFront, settings), (settings.listener.listen,))

@@ -21,11 +21,14 @@ from peergate.serve_options import (
 )
 
 gateway_app = typer.Typer(
-    help="The mTLS gateway that needs no other proxy.", callback=help_without_command, invoke_without_command=True
+    help="The mTLS gateway, and forward-auth.",
+    callback=help_without_command,
+    invoke_without_command=True,
 )
 
 _UPSTREAMS = "TLS to upstreams"
 _BOUNDS = "Bounds, of each worker"
+_FRONT = "Behind a proxy that terminates TLS"
 
 
 @gateway_app.command()
@@ -62,6 +65,26 @@ def serve(
         ),
     ] = None,
     ops: OpsOption = None,
+    certificate_header: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="The clients' certificates come in a header: nginx, haproxy, caddy, traefik, client-cert or xfcc.",
+            rich_help_panel=_FRONT,
+        ),
+    ] = None,
+    trusted_hop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR|unix[,spiffe=ID]",
+            help="A proxy that may send it; nobody else is served. May be repeated.",
+            rich_help_panel=_FRONT,
+        ),
+    ] = None,
+    balancer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="A proxy that appends to X-Forwarded-For.", rich_help_panel=_FRONT),
+    ] = None,
     tls_min: Annotated[
         str | None, typer.Option(metavar="VERSION", help="The least version of TLS: 1.2 or 1.3; 1.2 if left out.")
     ] = None,
@@ -114,6 +137,9 @@ def serve(
         "upstream_key": upstream_key,
         "upstream_xfcc": upstream_xfcc,
         "ops": ops,
+        "certificate_header": certificate_header,
+        "trusted_hop": trusted_hop,
+        "balancer": balancer,
         "tls_min": tls_min,
         "proxy_protocol": proxy_protocol,
         "max_connections": max_connections,
@@ -129,3 +155,63 @@ def serve(
         "log_level": log_level,
     }
     return command.gateway_serve(flags, config, print_only=print_config)
+
+
+@gateway_app.command("forward-auth")
+def forward_auth(
+    proxy: Annotated[
+        str | None, typer.Option(metavar="PROXY", help="Who asks: nginx, haproxy, caddy or traefik.")
+    ] = None,
+    policy: PolicyOption = None,
+    shadow_policy: ShadowPolicyOption = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where the proxy asks; unix:/path is a socket.")
+    ] = None,
+    trusted_hop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR|unix[,spiffe=ID]", help="The proxies that may ask. May be repeated."),
+    ] = None,
+    seen_headers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,NAME", help="Headers of clients that the proxy passes on to this listener."),
+    ] = None,
+    cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Certificate chain of the listener, PEM; plain HTTP without.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="FILE", help="Its key, PEM.")] = None,
+    ops: OpsOption = None,
+    workers: WorkersOption = None,
+    decision_log: DecisionLogOption = None,
+    observe: ObserveOption = None,
+    drain_seconds: DrainOption = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = None,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
+) -> ExitCode:
+    """Answer a proxy that asks about each of its requests, until SIGTERM.
+
+    nginx auth_request, Caddy forward_auth, Traefik ForwardAuth and HAProxy with our Lua action; deploy/ has a
+    configuration for each, which goes together with what --proxy says.
+    Each setting is read from its flag, else from PEERGATE_<NAME>, else from the file.
+    """
+    from peergate.commands import forward_auth as command  # noqa: PLC0415 - each command loads only what it needs
+
+    flags = {
+        "proxy": proxy,
+        "policy": policy,
+        "shadow_policy": shadow_policy,
+        "listen": listen,
+        "trusted_hop": trusted_hop,
+        "seen_headers": seen_headers,
+        "cert": cert,
+        "key": key,
+        "ops": ops,
+        "workers": workers,
+        "decision_log": decision_log,
+        "observe": observe,
+        "drain_seconds": drain_seconds,
+        "log_format": log_format,
+        "log_level": log_level,
+    }
+    return command.forward_auth(flags, config, print_only=print_config)

@@ -14,6 +14,8 @@ from runtime.settings import Setting
 
 Word = TypeVar("Word", bound=StrEnum)
 
+#: RFC 9110 §5.6.2 token.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
 
@@ -22,6 +24,14 @@ def text_from_text(text: str) -> str:
     if not text or "\0" in text:
         raise ConfigurationError("it is empty, or holds a NUL")
     return text
+
+
+def header_names_from_text(text: str) -> str:
+    """A comma list of header names, lower-cased."""
+    for name in text.split(","):
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} is no header name; write names with commas between, without blanks")
+    return text.lower()
 
 
 def flag_from_text(text: str) -> bool:

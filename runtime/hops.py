@@ -1,8 +1,9 @@
 """Law 7: who may speak for others, default nobody.
 
 `--trusted-hop CIDR` is believed the certificate that it forwards over HTTP; `unix` is every process that may open our
-Unix socket. `--balancer CIDR` is believed the address that it appended to X-Forwarded-For. The two are apart because
-the Envoys that may ask often share a network with the callers, and a caller must not choose its own address.
+Unix socket. The gateway may ask a hop for a certificate of its own, too (`gateway.hops`). `--balancer CIDR` is believed
+the address that it appended to X-Forwarded-For. The two are apart because the proxies that may ask often share a
+network with the callers, and a caller must not choose its own address.
 `--proxy-protocol CIDR` is believed the address in the PROXY header that it begins each connection with.
 """
 
@@ -40,19 +41,19 @@ class TrustedHops:
     @classmethod
     def parse(cls, texts: tuple[str, ...]) -> Self:
         """Read the values of `--trusted-hop`. Raises ConfigurationError."""
-        networks = tuple(_network_from_text(text, "--trusted-hop") for text in texts if text != UNIX)
+        networks = tuple(network_from_text(text, "--trusted-hop") for text in texts if text != UNIX)
         return cls(networks, UNIX in texts)
 
     @classmethod
     def of_balancers(cls, texts: tuple[str, ...]) -> Self:
         """Read the values of `--balancer`. Raises ConfigurationError."""
-        return cls(tuple(_network_from_text(text, "--balancer") for text in texts))
+        return cls(tuple(network_from_text(text, "--balancer") for text in texts))
 
     @classmethod
     def of_proxy_protocol(cls, texts: tuple[str, ...]) -> Self:
         """Read the values of `--proxy-protocol`. Raises ConfigurationError."""
         flag = "--proxy-protocol"
-        return cls(tuple(_network_from_text(text, flag) for text in texts if text != UNIX), UNIX in texts)
+        return cls(tuple(network_from_text(text, flag) for text in texts if text != UNIX), UNIX in texts)
 
     def __bool__(self) -> bool:
         return self.unix or bool(self.networks)
@@ -76,7 +77,8 @@ class TrustedHops:
 NO_HOPS = TrustedHops()
 
 
-def _network_from_text(text: str, flag: str) -> IPv4Network | IPv6Network:
+def network_from_text(text: str, flag: str, *, may_be_all: bool = False) -> IPv4Network | IPv6Network:
+    """The network that a value of `flag` is. `may_be_all`: also one that everybody is in. Raises ConfigurationError."""
     cidr, comma, condition = text.partition(",")
     if comma:
         raise ConfigurationError(
@@ -88,6 +90,6 @@ def _network_from_text(text: str, flag: str) -> IPv4Network | IPv6Network:
     except ValueError as error:
         alternative = "" if flag == "--balancer" else ", or unix"
         raise ConfigurationError(f"{flag} {text}: {error}; write a CIDR such as 10.1.0.0/16{alternative}") from None
-    if network.prefixlen == 0:
+    if network.prefixlen == 0 and not may_be_all:
         raise ConfigurationError(f"{flag} {text} trusts everybody: name the addresses of the proxies")
     return network

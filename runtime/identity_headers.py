@@ -85,6 +85,11 @@ def disguised_headers(settable: frozenset[str], received: Collection[str]) -> tu
     return _guard_of(settable).disguised(received)
 
 
+def untouchable_headers(settable: frozenset[str], received: Collection[str]) -> list[str]:
+    """Those of the `received` names, lower case, that must not reach an upstream as the client sent them."""
+    return _guard_of(settable).untouchable(received)
+
+
 class _Guard:
     """The names that one set of settable headers makes untouchable, with what was found out about received names."""
 
@@ -112,6 +117,11 @@ class _Guard:
         if self._harmless.issuperset(received):
             return ()
         return tuple(name for name in received if self._is_disguised(name))
+
+    def untouchable(self, received: Collection[str]) -> list[str]:
+        """The received names in the fixed list, or that mean a header of it."""
+        disguised = self.disguised(received)
+        return [name for name in received if name in self._fixed or name in disguised]
 
     def _is_disguised(self, name: str) -> bool:
         folded = folded_name(name)

@@ -1,7 +1,7 @@
 """Every target by its name."""
 
 from fuzz.target import Target
-from fuzz.targets import certificate, discovery, policy, proxy_header, question, replay, scope, target, xfcc
+from fuzz.targets import certificate, discovery, forward_auth, policy, proxy_header, question, replay, scope, target, xfcc
 
 TARGETS: dict[str, Target] = {
     found.name: found
@@ -20,6 +20,7 @@ TARGETS: dict[str, Target] = {
         question.HTTP,
         question.RECORD,
         scope.SCOPE,
+        *forward_auth.TARGETS,
         target.PATH,
         target.HOST,
     )

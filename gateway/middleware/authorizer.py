@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
+from gateway.middleware.forwarded import ForwardedFacts
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.presented import Scope
 from gateway.middleware.request import received_from_scope
@@ -24,10 +25,13 @@ from runtime.workload_bundles import WorkloadBundles
 class Authorizer:
     """Judges ASGI scopes. `judge` is also asked again about what is open."""
 
-    def __init__(self, judge: Judge, clock: Callable[[], float] = time.time) -> None:
-        """`clock`: seconds since the epoch."""
+    def __init__(
+        self, judge: Judge, clock: Callable[[], float] = time.time, *, forwarded: ForwardedFacts | None = None
+    ) -> None:
+        """`clock`: seconds since the epoch. `forwarded`: reads what a proxy in front says, if only proxies connect."""
         self.judge = judge
         self.clock = clock
+        self._forwarded = forwarded
         self._reader = PresentedReader()
         self._checks = Checks(judge, self._reader)
         self._ending: tuple[Callable[[], None], ...] = ()
@@ -67,5 +71,5 @@ class Authorizer:
         judged = scope.get(PEERGATE)
         presented = judged.presented if isinstance(judged, Judged) else None
         return self._checks.attempt(
-            lambda policy: received_from_scope(scope, policy, self._reader, self.clock(), presented)
+            lambda policy: received_from_scope(scope, policy, self._reader, self.clock(), presented, self._forwarded)
         )

@@ -12,10 +12,14 @@ PEERGATE = "peergate"
 
 
 class Judged(NamedTuple):
-    """`presented` is what the connection showed, unverified. `judgement` is None where only PeerMiddleware ran."""
+    """`presented` is what the client showed, unverified. `judgement` is None where only PeerMiddleware ran.
+
+    `source`: the address of the client as it was judged; None if it is not known.
+    """
 
     presented: Presented
     judgement: Judgement | None = None
+    source: str | None = None
 
     @property
     def decision(self) -> Decision | None:

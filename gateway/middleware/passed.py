@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.limits import MAX_REMEMBERED_PASSAGE_BYTES, MAX_REMEMBERED_PASSAGES
 from gateway.middleware.presented import Scope
+from policies.engine.request import Request
 from policies.peer.cache import BoundedCache
 from policies.peer.presented import PresentedCertificate
 from runtime.check import Verdict
@@ -49,7 +50,11 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
     passed = list(headers) if len(passing) == len(headers) else [headers[position] for position in passing]
     passed += passage.put
     passed.append((_DECISION_ID, judgement.decision_id.encode()))
-    return {**scope, "headers": passed, PEERGATE: Judged(peer, judgement)}
+    return {**scope, "headers": passed, PEERGATE: Judged(peer, judgement, _source(request))}
+
+
+def _source(request: Request | None) -> str | None:
+    return None if request is None or request.source_ip is None else str(request.source_ip)
 
 
 def _passage_from_verdict(verdict: Verdict) -> _Passage:

@@ -7,7 +7,7 @@ caller malformed, never a caller without certificate. The extension: https://asg
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from gateway.connection import TLS
+from gateway.connection import CONNECTION, TLS
 from gateway.middleware.limits import MAX_CHAIN_CERTIFICATES
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, Presented
 from policies.peer.reader import PresentedReader
@@ -15,6 +15,13 @@ from policies.peer.reader import PresentedReader
 Scope = MutableMapping[str, Any]
 
 _PLAIN = frozenset({"http", "ws"})
+
+
+def connection_facts(scope: Scope) -> Mapping[str, object]:
+    """What only our server tells (`gateway.connection.ConnectionFacts`)."""
+    extensions = scope.get("extensions")
+    facts = extensions.get(CONNECTION) if isinstance(extensions, (dict, Mapping)) else None
+    return facts if isinstance(facts, (dict, Mapping)) else {}
 
 
 def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:

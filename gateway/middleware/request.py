@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
-from gateway.connection import CONNECTION, TARGET
+from gateway.connection import TARGET
+from gateway.middleware.forwarded import ForwardedFacts
 from gateway.middleware.head import head_from_raw
-from gateway.middleware.presented import Scope, presented_from_scope
+from gateway.middleware.presented import Scope, connection_facts, presented_from_scope
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
 from policies.peer.presented import Presented
@@ -24,30 +25,41 @@ from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 _ALWAYS_READ = frozenset({"connection", "host", XFCC, TRACEPARENT})
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
+_NONE: frozenset[str] = frozenset()
 
 
 def received_from_scope(
-    scope: Scope, policy: PolicySet | None, reader: PresentedReader, time: float, presented: Presented | None = None
+    scope: Scope,
+    policy: PolicySet | None,
+    reader: PresentedReader,
+    time: float,
+    presented: Presented | None = None,
+    forwarded: ForwardedFacts | None = None,
 ) -> Received:
     """Read an `http` or `websocket` scope for `policy`, as of `time` (epoch seconds).
 
-    `presented`: the peer, if it is known already. Raises MalformedQuestionError if it does not describe one request.
+    `presented`: the peer of the connection, if it is known already. `forwarded`: reads what a proxy in front says of
+    the client; then the connection is the proxy's. Raises QuestionError if it does not describe one request.
     """
     conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
-    head = head_from_raw(scope["headers"], _read_names(conditions))
+    head = head_from_raw(scope["headers"], _read_names(conditions, _NONE if forwarded is None else forwarded.names))
     found = head.found(scope["headers"])
     if "connection" in found:
         _refuse_unforwarded(found, conditions)
-    connection = _connection(scope)
+    peer = presented_from_scope(reader, scope) if presented is None else presented
+    connection = connection_facts(scope)
+    source_ip, sni = _source_ip(connection.get("source", scope.get("client"))), _sni(connection)
+    if forwarded is not None:
+        peer, source_ip, sni = forwarded.facts(scope, peer, found, policy, time)
     request = Request(
-        presented_from_scope(reader, scope) if presented is None else presented,
+        peer,
         scope["method"] if scope["type"] == "http" else "GET",
         _target_from_scope(scope),
         ",".join(found.get("host", ())),
         _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,
         None,
-        _source_ip(connection.get("source", scope.get("client"))),
-        _sni(connection),
+        source_ip,
+        sni,
         time,
     )
     trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
@@ -67,15 +79,8 @@ def _conditional(found: Headers, conditions: frozenset[str]) -> Headers:
 
 
 @lru_cache(maxsize=8)
-def _read_names(conditions: frozenset[str]) -> frozenset[str]:
-    return conditions | _ALWAYS_READ
-
-
-def _connection(scope: Scope) -> Mapping[str, object]:
-    """What only our server tells (`gateway.connection.ConnectionFacts`)."""
-    extensions = scope.get("extensions")
-    facts = extensions.get(CONNECTION) if isinstance(extensions, (dict, Mapping)) else None
-    return facts if isinstance(facts, (dict, Mapping)) else {}
+def _read_names(conditions: frozenset[str], forwarded: frozenset[str]) -> frozenset[str]:
+    return conditions | forwarded | _ALWAYS_READ
 
 
 def _target_from_scope(scope: Scope) -> str:

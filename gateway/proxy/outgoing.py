@@ -51,10 +51,11 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
     if has_body and scope["type"] == "websocket":
         raise UnforwardableError("the request for a WebSocket has a body, which nobody would read")
     judged = scope.get(PEERGATE)
+    judged = judged if isinstance(judged, Judged) else None
     headers = upstream_headers(
         raw,
-        judged if isinstance(judged, Judged) else None,
-        _source(scope),
+        judged,
+        _source(scope) if judged is None else judged.source,
         "https" if scope.get("scheme") in {"https", "wss"} else "http",
         xfcc=xfcc,
     )

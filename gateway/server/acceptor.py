@@ -1,4 +1,4 @@
-"""Accepts connections: counts them, reads the PROXY header of a trusted balancer, and makes the TLS handshake.
+"""Accepts connections: counts them, reads the PROXY header of a trusted balancer, and makes the TLS handshake, if any.
 
 uvicorn takes it for one of its servers (`close`, `wait_closed`). Nothing waits here for a stranger without a deadline.
 """
@@ -31,15 +31,16 @@ class Acceptor:
     def __init__(
         self,
         listener: socket.socket,
-        context: Callable[[], GatewayContext],
+        context: Callable[[], GatewayContext | None],
         caps: ConnectionCaps,
         *,
         is_balancer: Callable[[Source], bool] = lambda _: False,
         count: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`context`: asked for each connection. `is_balancer`: whether a peer begins with a PROXY header.
+        """`context`: asked for each connection; None speaks plain HTTP.
 
-        `count`: told of each handshake whether it was done; a connection that is turned away is one that was not.
+        `is_balancer`: whether a peer begins with a PROXY header. `count`: told of each handshake whether it was done;
+        a connection that is turned away is one that was not.
         """
         self._count = count
         self._listener = listener
@@ -130,10 +131,14 @@ class Acceptor:
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         CURRENT.set(attempt)
+        context = self._context()
+        if context is None:
+            await self._loop.connect_accepted_socket(self._protocol, connection)
+            return
         await self._loop.connect_accepted_socket(
             self._protocol,
             connection,
-            ssl=self._context(),
+            ssl=context,
             ssl_handshake_timeout=limits.HANDSHAKE_SECONDS,
             ssl_shutdown_timeout=limits.CLOSE_SECONDS,
         )

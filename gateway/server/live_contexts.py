@@ -5,6 +5,7 @@ request by the policy in force.
 """
 
 import ssl
+from collections.abc import Callable
 from threading import Event, Lock, Thread
 
 from gateway.server import limits
@@ -18,14 +19,27 @@ from runtime.service_log import service_logger
 _LOGGER = service_logger("tls")
 
 
+def is_certificate_required(policy: PolicySet | None) -> bool:
+    """Whether who has no certificate is turned away by the handshake. Without a policy it is the judge who refuses."""
+    return policy is not None and not policy.allows_unauthenticated
+
+
 class LiveContexts:
     """Makes contexts. `current` may be read by any thread."""
 
-    def __init__(self, tls: LiveTls, live: CurrentPolicy, *, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> None:
-        """Raises ConfigurationError if the certificate cannot be used."""
+    def __init__(
+        self,
+        tls: LiveTls,
+        live: CurrentPolicy,
+        *,
+        minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+        required: Callable[[PolicySet | None], bool] = is_certificate_required,
+    ) -> None:
+        """`required`: whether a handshake without certificate fails. Raises ConfigurationError if `tls` is unusable."""
         self._tls = tls
         self._live = live
         self._minimum = minimum
+        self._required = required
         self._lock = Lock()
         self._ending = Event()
         self._thread = Thread(target=self._watch, name="tls-watch", daemon=True)
@@ -69,7 +83,7 @@ class LiveContexts:
 
     def _facts(self) -> tuple[TlsMaterial, tuple[bytes, ...], bool]:
         policy = self._live.current
-        return self._tls.material, () if policy is None else policy.trust.client_ca_ders(), _required(policy)
+        return self._tls.material, () if policy is None else policy.trust.client_ca_ders(), self._required(policy)
 
     def _made(self) -> GatewayContext:
         material, client_cas, required = self._made_of
@@ -78,8 +92,3 @@ class LiveContexts:
     def _watch(self) -> None:
         while not self._ending.wait(limits.TLS_LOOK_SECONDS):
             self.renew()
-
-
-def _required(policy: PolicySet | None) -> bool:
-    """Whether who has no certificate is turned away by the handshake. Without a policy it is the judge who refuses."""
-    return policy is not None and not policy.allows_unauthenticated

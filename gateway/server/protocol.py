@@ -6,6 +6,8 @@ connection as `gateway.connection` says. No phase in which the client is waited 
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
@@ -34,9 +36,8 @@ class GatewayHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself has it
         """Begin."""
-        self.attempt = _handshake(transport).attempt
         super().connection_made(transport)
-        self._extensions = _facts(transport) | {END: self._end}
+        self._extensions = _facts(transport, self.attempt) | {END: self._end}
         self.client = self.attempt.source
         self._born = self._quiet_since = self.loop.time()
         self._head_since: float | None = self._born
@@ -147,6 +148,8 @@ class GatewayHttp(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over."""
         self._in_body = False
+        kind = cast("type[GatewayWebSocket]", self.ws_protocol_class)
+        self.ws_protocol_class = cast("type[asyncio.Protocol]", partial(_heir, kind, self.attempt))
         super().handle_websocket_upgrade()
 
     def look(self, now: float) -> None:
@@ -229,9 +232,8 @@ class GatewayWebSocket(WSProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself has it
         """Begin."""
-        self.attempt = _handshake(transport).attempt
         super().connection_made(transport)
-        self._extensions = _facts(transport) | {END: self._end}
+        self._extensions = _facts(transport, self.attempt) | {END: self._end}
         self.client = self.attempt.source
         self._born = self.loop.time()
         self._aged = False
@@ -265,13 +267,18 @@ def protocols(bounds: Bounds) -> tuple[type[GatewayHttp], type[GatewayWebSocket]
     return type("BoundHttp", (GatewayHttp,), facts), type("BoundWebSocket", (GatewayWebSocket,), facts)
 
 
-def _handshake(transport: asyncio.Transport) -> Handshake:
-    return cast("Handshake", transport.get_extra_info("ssl_object"))
+def _heir(kind: Callable[..., GatewayWebSocket], attempt: Attempt, **facts: Any) -> GatewayWebSocket:
+    """The protocol that takes over a connection: uvicorn hands it nothing of ours."""
+    protocol = kind(**facts)
+    protocol.attempt = attempt
+    return protocol
 
 
-def _facts(transport: asyncio.Transport) -> Extensions:
-    handshake = _handshake(transport)
-    facts = {"sni": handshake.attempt.sni, "source": handshake.attempt.source}
+def _facts(transport: asyncio.Transport, attempt: Attempt) -> Extensions:
+    handshake = cast("Handshake | None", transport.get_extra_info("ssl_object"))
+    if handshake is None:
+        return {CONNECTION: {"source": attempt.source}}
+    facts = {"sni": attempt.sni, "source": attempt.source}
     return {TLS: handshake.context.extension(handshake), CONNECTION: facts}
 
 

@@ -17,7 +17,7 @@ import uvloop
 
 from gateway.server import limits
 from gateway.server.acceptor import Acceptor
-from gateway.server.attempt import Source
+from gateway.server.attempt import CURRENT, Source
 from gateway.server.bounds import Bounds
 from gateway.server.caps import ConnectionCaps
 from gateway.server.protocol import GatewayHttp, protocols
@@ -34,7 +34,7 @@ class GatewayServer:
         self,
         app: Any,
         listener: socket.socket,
-        context: Callable[[], GatewayContext],
+        context: Callable[[], GatewayContext | None],
         bounds: Bounds | None = None,
         *,
         is_balancer: Callable[[Source], bool] = lambda _: False,
@@ -112,8 +112,11 @@ class _Server(uvicorn.Server):
             self._looking.cancel()
 
     def _protocol(self) -> asyncio.Protocol:
+        """Made in the context of the task that accepted the connection."""
         make: Any = self.config.http_protocol_class
-        return cast("asyncio.Protocol", make(self.config, self.server_state, self.lifespan.state))
+        protocol: GatewayHttp = make(self.config, self.server_state, self.lifespan.state)
+        protocol.attempt = CURRENT.get()
+        return protocol
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

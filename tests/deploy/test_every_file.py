@@ -29,13 +29,22 @@ OTHER_YAML = {
     "istio/istiod-values.yaml": "test_istio.py",
     "kubernetes/policy/policy.yaml": "test_kubernetes.py",
     "kubernetes/policy/policy.test.yaml": "test_kubernetes.py",
+    "traefik/peergate.yaml": "forward_auth/test_callers.py",
+    "traefik/traefik.yaml": "forward_auth/test_callers.py",
 }
 #: Everything else, with the test that loads it.
 OTHER_FILES = {
+    "caddy/Caddyfile": "forward_auth/test_callers.py",
     "docker/Dockerfile": "test_docker.py",
     "docker/build.lock": "test_docker.py",
     "docker/runtime.lock": "test_docker.py",
+    "haproxy/haproxy.cfg": "forward_auth/test_callers.py",
+    "haproxy/peergate.lua": "forward_auth/test_callers.py",
     "kubernetes/policy/pki/mesh-root.pem": "test_kubernetes.py",
+    "nginx/nginx.conf": "forward_auth/test_callers.py",
+    "nginx/peergate/ask.conf": "forward_auth/test_callers.py",
+    "nginx/peergate/remove.conf": "forward_auth/test_callers.py",
+    "nginx/peergate/upstream.conf": "forward_auth/test_callers.py",
     "systemd/peergate-extauth.service": "test_systemd.py",
     "systemd/peergate.sysusers.conf": "test_systemd.py",
 }

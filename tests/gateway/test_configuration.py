@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.configuration import GatewayConfiguration, GatewaySettings, settings_from_configuration
-from gateway.front import is_balancer
+from gateway.listener import is_balancer
 from runtime.errors import ConfigurationError
 from runtime.hops import TrustedHops
 from runtime.settings import configured
@@ -28,9 +28,9 @@ def settings(folder: Path, **flags: Any) -> GatewaySettings:
 
 def test_flags_become_settings(tmp_path: Path) -> None:
     made = settings(tmp_path, tls_min="1.3", max_connections="7", idle_seconds="9", proxy_protocol=["10.0.0.0/8"])
-    assert made.minimum is ssl.TLSVersion.TLSv1_3
-    assert (made.bounds.max_connections, made.bounds.idle_seconds) == (7, 9)
-    assert made.balancers == TrustedHops.of_proxy_protocol(("10.0.0.0/8",))
+    assert made.listener.minimum is ssl.TLSVersion.TLSv1_3
+    assert (made.listener.bounds.max_connections, made.listener.bounds.idle_seconds) == (7, 9)
+    assert made.listener.balancers == TrustedHops.of_proxy_protocol(("10.0.0.0/8",))
     assert [str(upstream) for upstream in made.upstreams] == ["http://127.0.0.1:1"]
 
 
@@ -39,7 +39,7 @@ def test_flags_become_settings(tmp_path: Path) -> None:
     [
         ({"upstream": None}, "upstream is missing"),
         ({"upstream": ["nonsense"]}, "is no upstream"),
-        ({"cert": None}, "cert is missing"),
+        ({"cert": None}, "--cert and --key go together"),
         ({"cert": "/nowhere"}, "--cert /nowhere: No such file"),
         ({"key": "/nowhere"}, "--key /nowhere: No such file"),
         ({"tls_min": "1.1"}, "'1.1' is none of 1.2, 1.3"),
@@ -66,3 +66,34 @@ def test_a_balancer_is_who_is_named_and_nobody_else() -> None:
     assert not is_balancer(named, ("192.0.2.1", 1))
     assert not is_balancer(TrustedHops.of_proxy_protocol(()), None)
     assert not is_balancer(TrustedHops.of_proxy_protocol(("10.0.0.0/8",)), None)
+
+
+BEHIND = {"cert": None, "key": None, "certificate_header": "nginx", "trusted_hop": ["unix"]}
+
+
+def test_behind_a_proxy_the_listener_may_speak_plain_http(tmp_path: Path) -> None:
+    made = settings(tmp_path, **BEHIND, balancer=["10.0.0.0/8"])
+    assert made.listener.tls is None
+    assert made.header == "nginx"
+    assert made.listener.hops is not None
+    assert made.appenders == TrustedHops.of_balancers(("10.0.0.0/8",))
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"certificate_header": None, "trusted_hop": None}, "--cert and --key are missing"),
+        ({"certificate_header": None}, "--trusted-hop is about --certificate-header"),
+        ({"certificate_header": None, "trusted_hop": None, "balancer": ["10.0.0.0/8"]}, "--balancer is about"),
+        ({"trusted_hop": None}, "--certificate-header needs --trusted-hop"),
+        ({"certificate_header": "auto"}, "'auto' is none of nginx"),
+        ({"trusted_hop": ["unix,spiffe=spiffe://td/a"]}, "needs --cert and --key"),
+        ({"trusted_hop": ["0.0.0.0/0"]}, "trusts everybody"),
+        ({"proxy_protocol": ["unix"]}, "hides the hop's address"),
+        ({"key": "/nowhere"}, "--cert and --key go together"),
+    ],
+)
+def test_a_mistake_about_a_proxy_in_front_is_refused_in_words(tmp_path: Path, flags: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        settings(tmp_path, **{**BEHIND, **flags})
+    assert said in str(caught.value)

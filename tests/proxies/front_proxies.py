@@ -83,7 +83,7 @@ http {{
 }}
 """
     )
-    return [_program("nginx"), "-e", "stderr", "-c", str(folder / "nginx.conf")]
+    return [program("nginx"), "-e", "stderr", "-c", str(folder / "nginx.conf")]
 
 
 def haproxy(site: Site) -> list[str]:
@@ -108,7 +108,7 @@ backend upstream
   server upstream 127.0.0.1:{site.upstream}
 """
     )
-    return [_program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
+    return [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
 
 
 def caddy(site: Site) -> list[str]:
@@ -135,10 +135,11 @@ https://localhost:{site.port} {{
 }}
 """
     )
-    return [_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Where the program is that system-deps installs."""
     found = shutil.which(name, path=_PATH)
     if found is None:
         raise RuntimeError(f"{name} is not installed: make system-deps")
@@ -161,14 +162,15 @@ def running(configure: Callable[[Site], list[str]], folder: Path, upstream: int)
         command = configure(Site(folder, port, upstream))
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        _await_port(port, process, log)
+        await_port(port, process, log)
         yield FrontProxy(port, folder)
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until somebody listens there. Raises RuntimeError with the end of the log."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as probe:

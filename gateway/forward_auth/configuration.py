@@ -1,0 +1,47 @@
+"""The settings of `peergate gateway forward-auth`, and what they mean together; a mistake is exit 78."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from gateway.configuration import tls_files, trusted_hop_from_text
+from gateway.forward_auth.proxies import Proxy
+from gateway.hops import FrontHops
+from gateway.listener import ListenerSettings
+from gateway.server.bounds import Bounds
+from gateway.server.limits import MAX_CONNECTIONS
+from runtime.address import Address, address_from_text
+from runtime.configuration import ServeConfiguration, header_names_from_text, text_from_text, word_reader
+from runtime.settings import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardAuthConfiguration(ServeConfiguration):
+    """What is set by flag, variable or file: paths as written, what may be repeated as its flag takes it."""
+
+    proxy: Annotated[Proxy, Setting(word_reader(Proxy))]
+    listen: Annotated[Address, Setting(address_from_text)]
+    trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)]
+    seen_headers: Annotated[tuple[str, ...], Setting(header_names_from_text, several=True)] = ()
+    cert: Annotated[str | None, Setting(text_from_text)] = None
+    key: Annotated[str | None, Setting(text_from_text)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardAuthSettings:
+    """What one process is told. `seen_headers`: lower case."""
+
+    listener: ListenerSettings
+    hops: FrontHops
+    proxy: Proxy
+    seen_headers: frozenset[str] = frozenset()
+
+
+def settings_from_configuration(configuration: ForwardAuthConfiguration) -> ForwardAuthSettings:
+    """Check the settings against each other, and the TLS files against the disk. Raises ConfigurationError."""
+    hops = FrontHops.parse(configuration.trusted_hop)
+    files = tls_files(configuration.cert, configuration.key, hops)
+    # All connections come from a few proxies, so one address may have all of them.
+    bounds = Bounds(max_address_connections=MAX_CONNECTIONS)
+    listener = ListenerSettings(configuration.listen, files, bounds=bounds, hops=hops)
+    seen = frozenset(name for names in configuration.seen_headers for name in names.split(","))
+    return ForwardAuthSettings(listener, hops, configuration.proxy, seen)

@@ -1,0 +1,115 @@
+"""`peergate gateway serve --certificate-header` as a program, and the real nginx in front of it."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from pki.authority import Authority, Issued
+from tests.extauth.service_process import eventually
+from tests.gateway.gateway import POLICY, files_in
+from tests.gateway.server.world import billing
+from tests.gateway.service_process import Upstream
+from tests.proxies.front_proxies import Site, nginx
+from tests.proxies.front_proxies import running as running_proxy
+
+_ROOT = Path(__file__).parents[2]
+OPEN = POLICY + "  - {id: health, allow: unauthenticated, to: {paths: [/healthz]}}\n"
+
+
+@contextmanager
+def gateway(folder: Path, *flags: str) -> Iterator[tuple[str, Upstream]]:
+    """A gateway on a Unix socket, without TLS; the path of the socket and its upstream."""
+    files = files_in(folder)
+    files.policy(OPEN)
+    upstream, stderr, place = Upstream(), folder / "stderr", str(folder / "gateway.sock")
+    arguments = ["--policy", str(folder / "policy.yaml"), "--listen", f"unix:{place}", "--upstream", upstream.url]
+    arguments += ["--decision-log", "off", "--certificate-header", "nginx", *flags]
+    with stderr.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "peergate", "gateway", "serve", *arguments],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        eventually(lambda: "message=listening" in stderr.read_text() or process.poll() is not None)
+        assert process.poll() is None, stderr.read_text()
+        yield place, upstream
+    finally:
+        process.terminate()
+        process.wait(20)
+        upstream.close()
+
+
+def asked(place: str, target: str, *headers: str) -> tuple[int, bytes]:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(place)
+        lines = "".join(f"{header}\r\n" for header in headers)
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\n{lines}Connection: close\r\n\r\n".encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response.status, response.read()
+
+
+def certificate_header(issued: Issued) -> str:
+    return f"Ssl-Client-Cert: {quote(issued.pem, safe='')}"
+
+
+def test_over_plain_http_a_trusted_hop_says_who_the_client_is(tmp_path: Path) -> None:
+    with gateway(tmp_path, "--trusted-hop", "unix", "--balancer", "10.0.0.0/8") as (place, upstream):
+        header = certificate_header(billing())
+        assert asked(place, "/v1/a", header, "X-Forwarded-For: 192.0.2.7, 10.0.0.1") == (200, b"served")
+        head = upstream.heads[-1].lower()
+        assert b"x-peergate-identity: billing" in head
+        assert b"\r\nclient-cert: :" in head
+        assert b"x-forwarded-for: 192.0.2.7\r\n" in head
+        assert b"ssl-client-cert" not in head
+        for headers, reason in (
+            ((), b"no_certificate"),
+            ((header, header), b"certificate_malformed"),
+            ((f"{header}A",), b"certificate_malformed"),
+            ((certificate_header(Authority.root("stranger").issue(dns=["a"])),), b"certificate_untrusted"),
+        ):
+            status, body = asked(place, "/v1/a", *headers)
+            assert (status, reason in body) == (403, True), body
+        assert asked(place, "/healthz") == (200, b"served")
+
+
+def test_who_is_no_trusted_hop_gets_nothing_not_even_what_needs_no_certificate(tmp_path: Path) -> None:
+    with gateway(tmp_path, "--trusted-hop", "10.0.0.0/8") as (place, upstream):
+        for target in ("/v1/a", "/healthz"):
+            status, body = asked(place, target, certificate_header(billing()))
+            assert (status, b"request_malformed" in body) == (403, True)
+            assert asked(place, target)[0] == 403
+        assert upstream.heads == []
+
+
+@pytest.mark.parametrize("spoofed", [{}, {"Ssl-Client-Cert": "x"}, {"ssl_client_cert": "x"}])
+def test_behind_the_real_nginx_the_certificate_of_the_connection_counts(
+    tmp_path: Path, spoofed: dict[str, str]
+) -> None:
+    def in_front(site: Site) -> list[str]:
+        command = nginx(site)
+        file = site.folder / "nginx.conf"
+        text = file.read_text().replace("X-Client-Cert", "Ssl-Client-Cert")
+        file.write_text(text.replace(f"http://127.0.0.1:{site.upstream}", f"http://unix:{place}:"))
+        return [*command, "-g", "user root;"] if os.geteuid() == 0 else command
+
+    with gateway(tmp_path, "--trusted-hop", "unix") as (place, upstream):
+        front = tmp_path / "front"
+        front.mkdir()
+        with running_proxy(in_front, front, 1) as proxy:
+            assert proxy.request(billing(), spoofed) == 200
+            assert b"x-peergate-identity: billing" in upstream.heads[-1].lower()
+            assert proxy.request(None, spoofed) == 403
+            assert proxy.request(Authority.root("stranger").issue(dns=["a"]), spoofed) == 403
+            assert len(upstream.heads) == 1
