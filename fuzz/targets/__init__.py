@@ -1,7 +1,18 @@
 """Every target by its name."""
 
 from fuzz.target import Target
-from fuzz.targets import certificate, discovery, forward_auth, policy, proxy_header, question, replay, scope, target, xfcc
+from fuzz.targets import (
+    certificate,
+    discovery,
+    forward_auth,
+    policy,
+    proxy_header,
+    question,
+    replay,
+    scope,
+    target,
+    xfcc,
+)
 
 TARGETS: dict[str, Target] = {
     found.name: found
