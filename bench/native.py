@@ -18,7 +18,7 @@ from bench.processes import cores, serving
 from bench.scenario import LITERAL_PATH, ROOT_FILE, Mesh, host_of, loaded_policy, spread, uri_of
 from bench.services import GRPC, HTTP, Loaded, Round, alternated, peergate_command
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import Guard, http_filters, network_filters
+from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from runtime.address import UnixAddress
 from runtime.envoy.binary import envoy_version, find_envoy
 from runtime.envoy.ext_authz import Authorization, Protocol
@@ -115,12 +115,14 @@ def _decided_natively(mesh: Mesh, folder: Path, size: int) -> Change:
     named = f"{anchors}, intermediates: [issuing.pem], crls: [issuing.crl]"
     path.write_text(path.read_text(encoding="utf-8").replace(anchors, named), encoding="utf-8")
     compiled = compiled_from_policy(loaded_policy(path), mesh.time)
-    guard = Guard(Authorization(UnixAddress(str(own / "nobody.sock"))), frozenset())
+    authorization = Authorization(UnixAddress(str(own / "nobody.sock")))
 
     def change(chain: Any) -> None:
         without_authorization(chain)
         manager = chain["filters"][-1]["typed_config"]
-        manager["http_filters"] = [*http_filters(compiled, guard), *manager["http_filters"]]
+        manager["http_filters"] = [*http_filters(compiled, authorization), *manager["http_filters"]]
+        manager |= manager_options()
+        manager["route_config"] |= route_options()
         chain["filters"] = [*network_filters(), *chain["filters"]]
 
     return change

@@ -32,7 +32,7 @@ from extauth.native.matcher import (
 from extauth.native.mentioned import Mentioned, mentioned_by_policy
 from extauth.native.names import Names, asked
 from extauth.native.places import AUTHORITY, METHOD, Places
-from extauth.native.validity import validity
+from extauth.native.validity import carries_one_of, validity
 from policies.engine.limits import MAX_METHOD_CHARS
 from policies.engine.policy_set import PolicySet
 from runtime.envoy.proto_json import Json
@@ -88,6 +88,9 @@ def _first_gates(policy: PolicySet, ports: tuple[int, ...]) -> list[tuple[Json, 
         (negated(fits(AUTHORITY, ordinary_host(ports))), asked("host")),
         (negated(fits(METHOD, _METHOD)), asked("method")),
     ]
+    if policy.settable_headers:
+        # A header that a rule may set never passes as it was sent (law 7): peergate removes it.
+        gates.append((carries_one_of(sorted(policy.settable_headers)), asked("header")))
     if any(rule.origin is not None for rule in policy.rules):
         gates.append((negated(source_in(_ANY_ADDRESS)), asked("source")))
     return gates

@@ -4,13 +4,10 @@ Fail closed: peergate is asked unless the policy inside Envoy has said `allow:`.
 of it, every request is asked; where nobody answers, it is denied.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from extauth.native.compile import Compiled
 from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
-from extauth.native.validity import NOT_AFTER, NOT_BEFORE, date_headers
+from extauth.native.validity import NOT_AFTER, NOT_BEFORE
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from policies.reason import Reason
 from runtime.envoy.ext_authz import Authorization, json_from_authorization
@@ -23,25 +20,17 @@ DECIDED = "enforced_effective_policy_id"
 _NAMES = "caller_"
 CALLED = f"{_NAMES}shadow_effective_policy_id"
 
-_MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+_POLICY = "peergate.policy"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
-_RECEIVED, _CALLER, _POLICY, _TOLD = "peergate.received", "peergate.caller", "peergate.policy", "peergate.told"
-#: The filters that a policy makes, in their order, with the type of their configuration.
-POLICY_FILTERS = {_RECEIVED: _MUTATION, _CALLER: _RBAC, _POLICY: _RBAC, _TOLD: _MUTATION}
+_NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
 
 _CONNECTION_FACTS = {
     SANS: "%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_EMAIL_SAN%|%DOWNSTREAM_PEER_IP_SAN%",
     CHAIN: "%DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256%",
     SERIAL: "%DOWNSTREAM_PEER_SERIAL%",
+    _NOT_AFTER_STATE: "%DOWNSTREAM_PEER_CERT_V_END(%s)%",
+    _NOT_BEFORE_STATE: "%DOWNSTREAM_PEER_CERT_V_START(%s)%",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What the filters do beside the policy: whom to ask, and which headers a rule of it may set."""
-
-    authorization: Authorization
-    settable_headers: frozenset[str]
 
 
 def network_filters() -> list[Json]:
@@ -56,37 +45,58 @@ def network_filters() -> list[Json]:
     ]
 
 
-def http_filters(compiled: Compiled, guard: Guard) -> list[Json]:
+def http_filters(compiled: Compiled, authorization: Authorization) -> list[Json]:
     """HTTP filters to put before the router."""
-    received, caller, policy, told = policy_filters(compiled, guard.settable_headers)
-    return [received, _path_noted(), caller, policy, told, _asking(guard.authorization)]
+    return [_path_noted(), policy_filter(compiled), _asking(authorization)]
 
 
-def discovered_filters(source: Callable[[str], Json], authorization: Authorization) -> list[Json]:
-    """The same, with those that a policy makes found at `source` of their name (`ConfigSource`)."""
-    found: list[Json] = [
-        {"name": name, "config_discovery": {"config_source": source(name), "type_urls": [f"type.googleapis.com/{url}"]}}
-        for name, url in POLICY_FILTERS.items()
-    ]
-    return [found[0], _path_noted(), *found[1:], _asking(authorization)]
+def discovered_filters(source: Json, authorization: Authorization) -> list[Json]:
+    """The same, with the one that the policy makes found at `source` (`ConfigSource`)."""
+    discovery: Json = {"config_source": source, "type_urls": [f"type.googleapis.com/{_RBAC}"]}
+    return [_path_noted(), {"name": _POLICY, "config_discovery": discovery}, _asking(authorization)]
 
 
-def policy_filters(compiled: Compiled, settable: frozenset[str]) -> list[Json]:
-    """The filters that depend on the policy, one for each of `POLICY_FILTERS`."""
-    dates = {} if compiled.admission is None else date_headers(compiled.admission)
-    before: list[JsonValue] = [*removals(settable), *(_put(name, value) for name, value in dates.items())]
-    after: list[JsonValue] = [{"remove": NOT_AFTER}, {"remove": NOT_BEFORE}]
-    told: Json = {DECISION_ID: "%STREAM_ID%", IDENTITY: f"%DYNAMIC_METADATA({RBAC}:{CALLED})%"}
-    if compiled.admission is not None and compiled.admission.trust_domain is not None:
-        told[SPIFFE_ID] = "%DOWNSTREAM_PEER_URI_SAN%"
-    after += [_put(name, str(value)) for name, value in told.items()]
+def policy_filter(compiled: Compiled) -> Json:
+    """The one filter that depends on the policy: a request is decided by one generation."""
     named: Json = {"shadow_matcher": compiled.names, "shadow_rules_stat_prefix": _NAMES} if compiled.names else {}
-    return [
-        _mutation(_RECEIVED, before),
-        typed(_CALLER, _RBAC, **named),
-        typed(_POLICY, _RBAC, matcher=compiled.decides),
-        _mutation(_TOLD, after),
-    ]
+    return typed(_POLICY, _RBAC, matcher=compiled.decides, **named)
+
+
+def manager_options() -> Json:
+    """What the connection manager has beside the filters: law 7, the dates of the leaf, and what a denied caller reads.
+
+    An identity header is ours from here on: where peergate is asked, it has the last word about them.
+    """
+    ours = {
+        NOT_AFTER: f"%FILTER_STATE({_NOT_AFTER_STATE}:PLAIN)%",
+        NOT_BEFORE: f"%FILTER_STATE({_NOT_BEFORE_STATE}:PLAIN)%",
+        # Whoever is let in without a question has no URI but a SPIFFE ID.
+        SPIFFE_ID: "%DOWNSTREAM_PEER_URI_SAN%",
+    }
+    mutations: list[JsonValue] = [{"remove": name} for name in _REMOVED_NAMES]
+    mutations += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
+    mutations += [_put(name, value) for name, value in ours.items()]
+    return {
+        "early_header_mutation_extensions": [
+            typed(
+                "envoy.http.early_header_mutation.header_mutation",
+                "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+                mutations=mutations,
+            )
+        ],
+        "local_reply_config": denials(),
+    }
+
+
+def route_options() -> Json:
+    """What the route configuration has: the dates go no further, and the upstream is told what it was not told yet."""
+    told = {DECISION_ID: "%STREAM_ID%", IDENTITY: f"%DYNAMIC_METADATA({RBAC}:{CALLED})%"}
+    return {
+        "request_headers_to_remove": [NOT_AFTER, NOT_BEFORE],
+        "request_headers_to_add": [
+            {"header": {"key": name, "value": value}, "append_action": "ADD_IF_ABSENT"} for name, value in told.items()
+        ],
+    }
 
 
 def denials() -> Json:
@@ -118,15 +128,9 @@ def _denial(decided: str, reason: Reason) -> Json:
     }
 
 
-def removals(settable: frozenset[str]) -> list[JsonValue]:
-    """Law 7: headers that carry an identity, make a framework see another request, or that a rule may set.
-
-    Names with `_` are not among them: the connection manager drops them (`headers_with_underscores_action`).
-    """
-    names = (IDENTITY_HEADERS | REWRITING_HEADERS | settable) - {XFCC}
-    found: list[JsonValue] = [{"remove": name} for name in sorted(names)]
-    found += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
-    return found
+#: Headers that carry an identity or make a framework see another request. Names with `_` are not among them: the
+#: connection manager drops them (`headers_with_underscores_action`).
+_REMOVED_NAMES = sorted((IDENTITY_HEADERS | REWRITING_HEADERS) - {XFCC})
 
 
 def _state(key: str, value: str) -> Json:
@@ -143,10 +147,6 @@ def _path_noted() -> Json:
         "envoy.extensions.filters.http.set_filter_state.v3.Config",
         on_request_headers=[_state(PATH, "%PATH(NQ:PATH)%")],
     )
-
-
-def _mutation(name: str, mutations: list[JsonValue]) -> Json:
-    return typed(name, _MUTATION, mutations={"request_mutations": mutations})
 
 
 def _put(name: str, value: str) -> Json:

@@ -1,10 +1,11 @@
-"""Dates, on every request: a CEL expression that Envoy evaluates (law 9).
+"""Dates and presence of headers, on every request: CEL expressions that Envoy evaluates (law 9).
 
 Envoy takes CEL as a parsed tree. Filter state is bytes there and cannot become a number, so the dates of the leaf come
 as request headers of our own, which are written over whatever was received and removed again.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 
 from extauth.native.admission import Admission
 from extauth.native.limits import MAX_PATH_CHARS
@@ -12,14 +13,6 @@ from runtime.envoy.proto_json import Json, JsonValue, typed
 
 #: Private headers: notAfter and notBefore of the leaf, seconds since the epoch.
 NOT_AFTER, NOT_BEFORE = "x-peergate-not-after", "x-peergate-not-before"
-
-
-def date_headers(admission: Admission) -> dict[str, str]:
-    """The private headers that `validity` reads, with Envoy's format of their values."""
-    headers = {NOT_AFTER: "%DOWNSTREAM_PEER_CERT_V_END(%s)%"}
-    if admission.max_lifetime is not None:
-        headers[NOT_BEFORE] = "%DOWNSTREAM_PEER_CERT_V_START(%s)%"
-    return headers
 
 
 def validity(admission: Admission) -> Json:
@@ -40,14 +33,22 @@ def validity(admission: Admission) -> Json:
     if admission.max_lifetime is not None:
         lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))
         conditions.append(tree.call("_<=_", lifetime, tree.integer(math.floor(admission.max_lifetime))))
-    whole = conditions[0]
-    for condition in conditions[1:]:
-        whole = tree.call("_&&_", whole, condition)
+    return _holds("validity", tree.joined("_&&_", conditions))
+
+
+def carries_one_of(names: Iterable[str]) -> Json:
+    """A predicate: the request carries a header of one of these names (lower case, at least one)."""
+    tree = _Tree()
+    present = [tree.call("@in", tree.text(name), tree.field(tree.name("request"), "headers")) for name in names]
+    return _holds("headers", tree.joined("_||_", present))
+
+
+def _holds(name: str, expression: Json) -> Json:
     return {
         "single_predicate": {
             "input": typed("request", "xds.type.matcher.v3.HttpAttributesCelMatchInput"),
             "custom_match": typed(
-                "validity", "xds.type.matcher.v3.CelMatcher", expr_match={"cel_expr_parsed": {"expr": whole}}
+                name, "xds.type.matcher.v3.CelMatcher", expr_match={"cel_expr_parsed": {"expr": expression}}
             ),
         }
     }
@@ -67,7 +68,16 @@ class _Tree:
 
     def header(self, name: str) -> Json:
         headers = self.field(self.name("request"), "headers")
-        return self.call("_[_]", headers, self._node("const_expr", {"string_value": name}))
+        return self.call("_[_]", headers, self.text(name))
+
+    def text(self, value: str) -> Json:
+        return self._node("const_expr", {"string_value": value})
+
+    def joined(self, operator: str, conditions: Sequence[Json]) -> Json:
+        whole, *others = conditions
+        for condition in others:
+            whole = self.call(operator, whole, condition)
+        return whole
 
     def number(self, operand: Json) -> Json:
         return self.call("int", operand)

@@ -1,7 +1,7 @@
 """The compiled policy as the fleet gets it: the same filters for every policy, in the same order.
 
-The listeners of a fleet have one place for each filter, and are not changed when the policy is. So a filter that a
-policy has no use for is sent as one that does nothing, and one that no place is known for is never left out.
+The listeners of a fleet have one place for each filter, and are not changed when the policy is. So a filter that no
+place is known for, or a place without a filter, is an error, and never left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,28 +9,21 @@ from math import inf
 from time import time
 
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import Guard, denials, http_filters, network_filters
+from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.xds.errors import ResourceError
 from policies.engine.policy_set import PolicySet
 from runtime.envoy.connection_manager import NativeFilters
 from runtime.envoy.discovery import FilterPlace, json_of_place
 from runtime.envoy.ext_authz import Authorization
-from runtime.envoy.proto_json import Json, type_url, typed
+from runtime.envoy.proto_json import Json, type_url
 
 _HTTP = "envoy.extensions.filters.http."
-_RBAC = f"{_HTTP}rbac.v3.RBAC"
-_MUTATION = f"{_HTTP}header_mutation.v3.HeaderMutation"
 
 PLACES = (
-    FilterPlace("peergate.received", _MUTATION),
     FilterPlace("peergate.path", f"{_HTTP}set_filter_state.v3.Config"),
-    FilterPlace("peergate.caller", _RBAC),
-    FilterPlace("peergate.policy", _RBAC),
-    FilterPlace("peergate.told", _MUTATION),
+    FilterPlace("peergate.policy", f"{_HTTP}rbac.v3.RBAC"),
     FilterPlace("envoy.filters.http.ext_authz", f"{_HTTP}ext_authz.v3.ExtAuthz"),
 )
-#: RBAC without rules: it notes who a caller is, which a policy may have no name for, and decides nothing.
-_OPTIONAL = frozenset({"peergate.caller"})
 
 
 class NativeCompiler:
@@ -56,32 +49,24 @@ class NativeCompiler:
         """Raises ResourceError if the policy has another filter than there are places for."""
         compiled = compiled_from_policy(policy, self._clock(), self._ports)
         self._until = inf if compiled.admission is None else compiled.admission.until
-        return placed(http_filters(compiled, Guard(self._authorization, policy.settable_headers)))
+        return placed(http_filters(compiled, self._authorization))
 
 
 def placed(filters: Sequence[Json]) -> list[Json]:
     """`filters` with one for each place. Raises ResourceError."""
-    by_name = {str(item["name"]): item for item in filters}
-    if list(by_name) != [place.name for place in PLACES if place.name in by_name] or len(by_name) != len(filters):
-        raise ResourceError(
-            f"the listeners of the fleet have other places than for {', '.join(by_name)}, in that order"
-        )
-    found = [by_name.get(place.name) or _idle(place) for place in PLACES]
-    for place, item in zip(PLACES, found, strict=True):
+    names = [str(item["name"]) for item in filters]
+    if names != [place.name for place in PLACES]:
+        raise ResourceError(f"the listeners of the fleet have other places than for {', '.join(names)}, in that order")
+    for place, item in zip(PLACES, filters, strict=True):
         if _type_of(item) != type_url(place.message):
             raise ResourceError(f"the listeners of the fleet expect a {place.message} as {place.name}")
-    return found
+    return list(filters)
 
 
 def listener_filters() -> NativeFilters:
     """What a listener of the fleet has instead of the filters themselves."""
-    return NativeFilters(tuple(network_filters()), tuple(json_of_place(place) for place in PLACES), denials())
-
-
-def _idle(place: FilterPlace) -> Json:
-    if place.name not in _OPTIONAL:
-        raise ResourceError(f"the policy was compiled without the filter {place.name}")
-    return typed(place.name, place.message)
+    places = tuple(json_of_place(place) for place in PLACES)
+    return NativeFilters(tuple(network_filters()), places, manager_options(), route_options())
 
 
 def _type_of(http_filter: Json) -> object:

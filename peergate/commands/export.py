@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import Guard, denials, http_filters, network_filters
+from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.native.report import WORDS, NativeReport, report_from_policy
 from peergate.console import print_facts, stdout, styled
 from peergate.exit_code import ExitCode
@@ -27,11 +27,11 @@ def export_envoy(path: str, ports: Sequence[int]) -> ExitCode:
         print_unusable(loaded)
         return ExitCode.NO
     compiled = compiled_from_policy(loaded.policy, time.time(), tuple(ports))
-    guard = Guard(Authorization(_ADDRESS_OF_CLUSTER), loaded.policy.settable_headers)
     exported = {
         "network_filters": network_filters(),
-        "http_filters": http_filters(compiled, guard),
-        "local_reply_config": denials(),
+        "http_filters": http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER)),
+        "http_connection_manager": manager_options(),
+        "route_config": route_options(),
     }
     print(json.dumps(exported, indent=1))
     return ExitCode.FINE

@@ -2,13 +2,15 @@
 
 import os
 import ssl
+import time
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from threading import Event, Thread
 
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
-from extauth.native.filters import denials, discovered_filters, network_filters, policy_filters
+from extauth.native.filters import discovered_filters, manager_options, network_filters, policy_filter, route_options
 from extauth.native.records import access_log
 from peergate.up.configuration import UpSettings
 from policies.engine.policy_set import PolicySet
@@ -28,7 +30,7 @@ from runtime.listener_tls import LiveTls
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("envoy")
-LISTENER_FILE = "listener"
+LISTENER_FILE, POLICY_FILE = "listener", "policy"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
 
@@ -46,6 +48,7 @@ class UpEnvoy:
         self._process: EnvoyProcess | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._look_after, name="envoy", daemon=True)
+        self._applied: tuple[PolicySet | None, float] = (None, inf)
         self.access_log = folder / "access.log"
         self.restarts = 0
 
@@ -68,13 +71,13 @@ class UpEnvoy:
             raise ConfigurationError(f"Envoy does not start: {error}") from None
         self._thread.start()
 
-    def apply(self, policy: PolicySet | None, time: float) -> None:
-        """Tell Envoy the policy that is in force from `time` on (epoch seconds). Raises OSError."""
-        compiled = self._compiled(policy, time)
-        settable = frozenset[str]() if policy is None else policy.settable_headers
-        # The CAs come last: who is let in meets the filters that know them.
-        for filter_ in policy_filters(compiled, settable):
-            self._files.write(str(filter_["name"]), EXTENSION, filter_)
+    def apply(self, policy: PolicySet | None, now: float) -> None:
+        """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError."""
+        compiled = self._compiled(policy, now)
+        until = inf if compiled.admission is None else compiled.admission.until
+        self._applied = policy, until if until > now else inf
+        # The CAs come last: who is let in meets a filter that knows them.
+        self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
         self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy)))
         self._files.write(CLIENT_CAS_SECRET, SECRET, self._client_cas(policy))
 
@@ -92,11 +95,11 @@ class UpEnvoy:
         if self._process is not None:
             self._process.admin.reopen_logs()
 
-    def _compiled(self, policy: PolicySet | None, time: float) -> Compiled:
+    def _compiled(self, policy: PolicySet | None, now: float) -> Compiled:
         if policy is None or not self._settings.native:
             return asking_everything("no-policy" if policy is None else "not-native")
         try:
-            return compiled_from_policy(policy, time, (self._address.port,))
+            return compiled_from_policy(policy, now, (self._address.port,))
         except Exception:
             # The old policy must not stay in force inside Envoy.
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
@@ -116,8 +119,9 @@ class UpEnvoy:
             admin=UnixAddress(str(self._folder / "admin.sock")),
             native=NativeFilters(
                 of_connection=tuple(network_filters()),
-                of_request=tuple(discovered_filters(source, self._authorization)),
-                denials=denials(),
+                of_request=tuple(discovered_filters(source(POLICY_FILE), self._authorization)),
+                of_manager=manager_options(),
+                of_route=route_options(),
                 access_log=access_log(str(self.access_log)),
             ),
         )
@@ -144,11 +148,18 @@ class UpEnvoy:
             find_envoy(os.environ), bootstrap, settings.admin, self._folder, concurrency=self._settings.threads
         )
 
+    def _compile_again_after_an_end(self) -> None:
+        """A CA has ended, or the last current CRL: what Envoy has would ask about every request from now on."""
+        policy, until = self._applied
+        if (now := time.time()) > until:
+            self.apply(policy, now)
+
     def _look_after(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 if self._tls.renewed() is not None:
                     self._write_server_certificate()
+                self._compile_again_after_an_end()
                 if self._process is not None and not self._process.is_running:
                     _LOGGER.error("Envoy has ended and is started anew")
                     self._process = self._started()

@@ -40,13 +40,14 @@ class NativeFilters:
     """Filters that decide inside Envoy, in protobuf's JSON form.
 
     `of_connection`: network filters before the connection manager. `of_request`: HTTP filters, ext_authz among them.
-    `denials`: `LocalReplyConfig`, what the caller reads.
-    `access_log`: where it is told what was decided.
+    `of_manager`: fields of the connection manager. `of_route`: fields of its route configuration. `access_log`: where
+    it is told what was decided.
     """
 
     of_connection: tuple[Json, ...]
     of_request: tuple[Json, ...]
-    denials: Json
+    of_manager: Json
+    of_route: Json
     access_log: Json | None = None
 
 
@@ -61,12 +62,11 @@ def http_connection_manager(
         **_RAW_PATH,
         **_CLIENT_FACTS,
         **_BOUNDS,
-        **_outside_headers_removed(authorization),
+        **(_outside_headers_removed(authorization) if native is None else native.of_manager),
         access_log=[
             *(() if access_log is None else (_access_log(access_log, authorization, native),)),
             *(() if native is None or native.access_log is None else (native.access_log,)),
         ],
-        **({} if native is None else {"local_reply_config": native.denials}),
         http_filters=[
             *((json_from_authorization(authorization),) if native is None else native.of_request),
             _outside_trailers_removed(authorization),
@@ -78,6 +78,7 @@ def http_connection_manager(
         ],
         route_config={
             "name": "all",
+            **({} if native is None else native.of_route),
             "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [_route(upstream)]}],
         },
     )

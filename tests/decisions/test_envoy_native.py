@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import Guard, denials, http_filters, network_filters
+from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.native.names import verdict_from_name
 from policies.engine.policy_set import PolicySet
 from policies.reason import Reason
@@ -52,8 +52,12 @@ class NativeFronts:
             folder = self._folder / file
             folder.mkdir()
             compiled = compiled_from_policy(policy, time.time())
-            guard = Guard(self._authorization, policy.settable_headers)
-            native = NativeFilters(tuple(network_filters()), tuple(http_filters(compiled, guard)), denials())
+            native = NativeFilters(
+                tuple(network_filters()),
+                tuple(http_filters(compiled, self._authorization)),
+                manager_options(),
+                route_options(),
+            )
             self._file = file
             self._front = self._running.enter_context(
                 front(self._binary, self._authorization, folder, native=native, client_cas=policy.trust)

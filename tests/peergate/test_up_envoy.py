@@ -74,10 +74,16 @@ class Connection:
     """One open connection with a certificate."""
 
     tls: ssl.SSLSocket
-    certificate: x509.Certificate
+    shown: x509.Certificate | None
 
-    def status(self, target: str = "/v1/a") -> int:
-        self.tls.sendall(f"GET {target} HTTP/1.1\r\nHost: h.example\r\n\r\n".encode())
+    @property
+    def certificate(self) -> x509.Certificate:
+        assert self.shown is not None
+        return self.shown
+
+    def status(self, target: str = "/v1/a", *headers: str) -> int:
+        lines = [f"GET {target} HTTP/1.1", "Host: h.example", *headers, "", ""]
+        self.tls.sendall("\r\n".join(lines).encode())
         head = b""
         while b"\r\n\r\n" not in head:
             received = self.tls.recv(65536)
@@ -214,3 +220,28 @@ def test_a_renewed_server_certificate_is_shown_to_new_connections(world: World) 
 
 def shown(world: World) -> bytes | None:
     return world.caller().tls.getpeercert(binary_form=True)
+
+
+def test_an_upstream_is_told_who_calls_and_nothing_of_a_caller_without_a_certificate(world: World) -> None:
+    world.apply(POLICY + "  - {id: probes, allow: unauthenticated, to: {paths: [/healthz]}}\n")
+    assert world.caller().status("/v1/a") == 200
+    told = dict(world.upstream.received[-1].headers)
+    assert (told["x-peergate-identity"], told["x-peergate-spiffe-id"]) == ("billing", BILLING)
+    assert told["x-peergate-decision-id"]
+    assert within(2, lambda: anonymous(world).status("/healthz") == 200)
+    names = {name for name, _ in world.upstream.received[-1].headers if name.startswith("x-peergate-")}
+    assert names == {"x-peergate-decision-id"}
+
+
+def test_a_header_that_a_rule_may_set_never_passes_as_it_was_sent(world: World) -> None:
+    caller = world.caller()
+    assert caller.status("/v1/a", "x-told: admin") == 403  # asked, and nobody answers
+    assert caller.status("/v1/a", "x-peergate-identity: admin") == 200
+    assert [value for _, value in world.upstream.received[-1].headers if value == "admin"] == []
+
+
+def anonymous(world: World) -> Connection:
+    address = world.envoy.address
+    raw = world.open.enter_context(socket.create_connection((address.host, address.port), 5))
+    context = client_context(world.folder / "ca.pem", None)
+    return Connection(world.open.enter_context(context.wrap_socket(raw, server_hostname="h.example")), None)

@@ -3,6 +3,7 @@
 `tests/decisions/test_envoy_native.py` holds the same compiled policies through a real Envoy; this is for the millions.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def _holds(predicate: Any, seen: Seen) -> bool:
         return any(_holds(part, seen) for part in predicate["or_matcher"]["predicate"])
     single = predicate["single_predicate"]
     if "custom_match" in single:
-        return _custom(single["custom_match"]["typed_config"], seen)
+        return _custom(single["custom_match"]["name"], single["custom_match"]["typed_config"], seen)
     value = _value(single["input"], seen)
     return value is not None and _matches(single["value_match"], value)
 
@@ -94,9 +95,9 @@ def _matches(match: Any, value: str) -> bool:
     return re.fullmatch(match["safe_regex"]["regex"], value) is not None
 
 
-def _custom(config: Any, seen: Seen) -> bool:
+def _custom(name: str, config: Any, seen: Seen) -> bool:
     if config["@type"].endswith("CelMatcher"):
-        return seen.valid
+        return seen.valid if name == "validity" else any(f'"{header}"' in json.dumps(config) for header in seen.headers)
     networks = [ip_network(f"{item['address_prefix']}/{item['prefix_len']}") for item in config["cidr_ranges"]]
     return seen.source is not None and any(seen.source in network for network in networks)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import denials, network_filters
+from extauth.native.filters import manager_options, network_filters, route_options
 from extauth.native.matcher import header_input
 from extauth.native.report import report_from_policy
 from policies.peer.certificate import IdentityFacts
@@ -72,7 +72,7 @@ def test_every_shape_is_a_message_that_envoy_data_plane_knows() -> None:
             import_module(f"envoy_data_plane.{name}")  # so that messages inside an Any are known
         from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
-    for item in filters_of(compiled_of(EVERYTHING), frozenset({"x-told"})):
+    for item in filters_of(compiled_of(EVERYTHING)):
         assert HttpFilter.from_dict(_without_cel(item)).name == item["name"]
 
 
@@ -191,6 +191,8 @@ def bootstrap(rules: str, folder: Path) -> Json:
             authorization=Authorization(UnixAddress("/run/peergate.sock")),
             upstream=TcpAddress("127.0.0.1", 1),
             admin=UnixAddress(str(folder / "admin.sock")),
-            native=NativeFilters(tuple(network_filters()), tuple(filters_of(compiled)), denials()),
+            native=NativeFilters(
+                tuple(network_filters()), tuple(filters_of(compiled)), manager_options(), route_options()
+            ),
         )
     )

@@ -1,7 +1,7 @@
 """Policies of one mesh, compiled at the hour at which its root was made."""
 
 from extauth.native.compile import Compiled, compiled_from_policy
-from extauth.native.filters import Guard, http_filters
+from extauth.native.filters import http_filters
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from runtime.address import UnixAddress
@@ -27,6 +27,6 @@ def compiled_of(rules: str, trust: str = MESH) -> Compiled:
     return compiled_from_policy(policy_of(rules, trust), TIME)
 
 
-def filters_of(compiled: Compiled, settable: frozenset[str] = frozenset()) -> list[Json]:
+def filters_of(compiled: Compiled) -> list[Json]:
     """The HTTP filters, asking at a socket that nobody has."""
-    return http_filters(compiled, Guard(Authorization(UnixAddress("/run/peergate.sock")), settable))
+    return http_filters(compiled, Authorization(UnixAddress("/run/peergate.sock")))

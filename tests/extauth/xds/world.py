@@ -107,7 +107,7 @@ PLACES = (
 )
 
 
-STAND_IN = NativeFilters((), tuple(json_of_place(place) for place in PLACES), {})
+STAND_IN = NativeFilters((), tuple(json_of_place(place) for place in PLACES), {}, {})
 
 
 @dataclass
