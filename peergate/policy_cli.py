@@ -294,6 +294,16 @@ def export_envoy(
     report: Annotated[
         bool, typer.Option("--report", help="Instead of the filters, say which rules Envoy decides by itself.")
     ] = False,
+    bootstrap: Annotated[
+        bool, typer.Option("--bootstrap", help="A whole configuration of an Envoy with mTLS; needs what follows.")
+    ] = False,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where Envoy listens.")] = None,
+    cert: Annotated[str | None, typer.Option(metavar="FILE", help="Certificate chain of the listener, PEM.")] = None,
+    key: Annotated[str | None, typer.Option(metavar="FILE", help="Its key, PEM.")] = None,
+    upstream: Annotated[str | None, typer.Option(metavar="URL", help="Where requests go that may pass.")] = None,
+    ask: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where `peergate extauth serve` answers; unix:/path too.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to write the report.")] = Format.TEXT,
 ) -> ExitCode:
     """Print the filters, as JSON, by which an Envoy decides by itself what it can and asks peergate for the rest.
@@ -304,7 +314,14 @@ def export_envoy(
 
     if report:
         return command.report_envoy(policy, form)
-    return command.export_envoy(policy, tuple(port or ()))
+    given = (listen, cert, key, upstream, ask)
+    if not bootstrap:
+        if any(item is not None for item in given):
+            raise ArgumentError("--listen, --cert, --key, --upstream and --ask are about --bootstrap")
+        return command.export_envoy(policy, tuple(port or ()), None)
+    if listen is None or cert is None or key is None or upstream is None or ask is None:
+        raise ArgumentError("--bootstrap needs --listen, --cert, --key, --upstream and --ask")
+    return command.export_envoy(policy, tuple(port or ()), command.Listener(listen, cert, key, upstream, ask))
 
 
 def _given(value: str | None) -> tuple[str, ...]:

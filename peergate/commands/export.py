@@ -1,9 +1,12 @@
 """`peergate policy export envoy`: the policy as filters for an Envoy, and what of it Envoy decides by itself."""
 
 import json
+import ssl
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
@@ -12,29 +15,85 @@ from peergate.console import print_facts, stdout, styled
 from peergate.exit_code import ExitCode
 from peergate.formats import Format
 from peergate.loading import loaded_policy, print_unusable
+from peergate.up.configuration import upstream_from_text
 from policies.engine.policy_set import PolicySet
-from runtime.address import UnixAddress
+from runtime.address import TcpAddress, UnixAddress, address_from_text
+from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings
+from runtime.envoy.connection_manager import NativeFilters
 from runtime.envoy.ext_authz import Authorization
+from runtime.envoy.proto_json import Json
+from runtime.envoy.tls import DownstreamTls, InlineTrust
+from runtime.errors import ConfigurationError
 
 #: Whom the filters ask is a cluster of the user's Envoy, by name; its address stands there.
 _ADDRESS_OF_CLUSTER = UnixAddress("/")
 
 
-def export_envoy(path: str, ports: Sequence[int]) -> ExitCode:
-    """Print the filters as JSON. A policy with problems is told on standard error, and nothing is printed."""
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What a whole configuration needs beside the policy: paths as Envoy will find them."""
+
+    listen: str
+    cert: str
+    key: str
+    upstream: str
+    peergate: str
+
+
+def export_envoy(path: str, ports: Sequence[int], listener: Listener | None) -> ExitCode:
+    """Print the filters as JSON, or with `listener` a whole bootstrap. A policy with problems prints nothing.
+
+    Raises ConfigurationError for an address that is none.
+    """
     loaded = loaded_policy(path)
     if loaded.policy is None:
         print_unusable(loaded)
         return ExitCode.NO
-    compiled = compiled_from_policy(loaded.policy, time.time(), tuple(ports))
-    exported = {
-        "network_filters": network_filters(),
-        "http_filters": http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER)),
+    exported = _filters(loaded.policy, ports) if listener is None else _bootstrap(loaded.policy, ports, listener)
+    print(json.dumps(exported, indent=1))
+    return ExitCode.FINE
+
+
+def _filters(policy: PolicySet, ports: Sequence[int]) -> Json:
+    compiled = compiled_from_policy(policy, time.time(), tuple(ports))
+    return {
+        "network_filters": [*network_filters()],
+        "http_filters": [*http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER))],
         "http_connection_manager": manager_options(),
         "route_config": route_options(),
     }
-    print(json.dumps(exported, indent=1))
-    return ExitCode.FINE
+
+
+def _bootstrap(policy: PolicySet, ports: Sequence[int], listener: Listener) -> Json:
+    listen = address_from_text(listener.listen)
+    if not isinstance(listen, TcpAddress):
+        raise ConfigurationError(f"--listen {listen}: Envoy listens on HOST:PORT here")
+    authorization = Authorization(address_from_text(listener.peergate))
+    compiled = compiled_from_policy(policy, time.time(), (listen.port, *ports))
+    pem = "".join(map(ssl.DER_cert_to_PEM_cert, policy.trust.client_ca_ders()))
+    if not pem:
+        raise ConfigurationError("the policy has no trust entry, so no client could be let in")
+    return bootstrap_from_settings(
+        EnvoySettings(
+            listen=listen,
+            tls=DownstreamTls(
+                certificate=Path(listener.cert),
+                key=Path(listener.key),
+                client_cas=InlineTrust(pem),
+                require_client_certificate=not policy.allows_unauthenticated,
+            ),
+            authorization=authorization,
+            upstream=upstream_from_text(listener.upstream),
+            admin=TcpAddress("127.0.0.1", 9901),
+            access_log=Path("/dev/stdout"),
+            native=NativeFilters(
+                tuple(network_filters()),
+                tuple(http_filters(compiled, authorization)),
+                manager_options(),
+                route_options(),
+            ),
+        )
+    )
 
 
 def report_envoy(path: str, form: Format) -> ExitCode:

@@ -19,11 +19,18 @@ class DiscoveredTrust:
 
 
 @dataclass(frozen=True, slots=True)
+class InlineTrust:
+    """The client CAs stand in the configuration itself, PEM."""
+
+    pem: str
+
+
+@dataclass(frozen=True, slots=True)
 class DownstreamTls:
     """The server certificate, and what is asked of a client.
 
-    - `client_cas`: PEM of the CAs that may vouch for clients: the anchors of the policy's trust entries; or where
-      Envoy asks for them.
+    - `client_cas`: PEM of the CAs that may vouch for clients: the anchors of the policy's trust entries, in a file or
+      inline; or where Envoy asks for them.
     - `require_client_certificate`: False only where a rule allows `unauthenticated`.
     - `admit_untrusted`: let a certificate that the CAs do not vouch for through the handshake, so that peergate refuses
       it with a reason that the caller and the log can read. Nothing is allowed by it.
@@ -31,7 +38,7 @@ class DownstreamTls:
 
     certificate: Path
     key: Path
-    client_cas: Path | DiscoveredTrust
+    client_cas: Path | DiscoveredTrust | InlineTrust
     require_client_certificate: bool = True
     admit_untrusted: bool = False
 
@@ -90,8 +97,9 @@ def _validation(tls: DownstreamTls) -> Json:
     if isinstance(tls.client_cas, DiscoveredTrust):
         secret: Json = {"name": tls.client_cas.name, "sds_config": FROM_DISCOVERY}
         return {"validation_context_sds_secret_config": secret}
+    cas = tls.client_cas
     validation: Json = {
-        "trusted_ca": {"filename": str(tls.client_cas)},
+        "trusted_ca": {"inline_string": cas.pem} if isinstance(cas, InlineTrust) else {"filename": str(cas)},
         "max_verify_depth": limits.CHAIN_DEPTH,
     }
     if tls.admit_untrusted:
