@@ -245,3 +245,31 @@ def anonymous(world: World) -> Connection:
     raw = world.open.enter_context(socket.create_connection((address.host, address.port), 5))
     context = client_context(world.folder / "ca.pem", None)
     return Connection(world.open.enter_context(context.wrap_socket(raw, server_hostname="h.example")), None)
+
+
+def test_a_caller_does_not_choose_the_id_of_a_decision(world: World) -> None:
+    caller = world.caller()
+    assert caller.status("/v1/a", "x-request-id: chosen") == 200
+    assert dict(world.upstream.received[-1].headers)["x-peergate-decision-id"] != "chosen"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_has_the_certificate_of_its_first_handshake(world: World, version: ssl.TLSVersion) -> None:
+    first = world.caller()
+    context = first.tls.context
+    context.maximum_version = version
+    address = (world.envoy.address.host, world.envoy.address.port)
+
+    def connected(session: ssl.SSLSession | None) -> Connection:
+        raw = world.open.enter_context(socket.create_connection(address, 5))
+        tls = context.wrap_socket(raw, server_hostname="h.example", session=session)
+        return Connection(world.open.enter_context(tls), first.shown)
+
+    again = connected(None)
+    assert again.status() == 200
+    resumed = connected(again.tls.session)
+    assert resumed.status() == 200
+    assert resumed.tls.session_reused
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([first.certificate]))
+    world.apply()
+    assert within(2, lambda: resumed.status() == 403)
