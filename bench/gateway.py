@@ -11,15 +11,18 @@ from typing import Final
 from bench.asgi_server import CHAINS, PLAIN, POLICY, PORT, UPSTREAM
 from bench.figure import Bound, Figure, ratios
 from bench.load_generator import ClientTls, Http1Load, load_generator
+from bench.nginx import find_nginx, nginx_command
 from bench.processes import cores, serving
 from bench.scenario import LITERAL_PATH, Caller, Mesh, spread
 from bench.services import Loaded, Round, Settings, alternated
 from runtime.address import UnixAddress
 
 PART: Final = "gateway"
-_PAIRS = (
+_NGINX = "nginx"
+_PAIRS: tuple[tuple[str, str, str, Bound | None], ...] = (
     ("middleware", "bare", "application with the middleware : without", Bound(0.6, at_least=True)),
     ("gateway", "proxy", "proxy with the policy : without", Bound(0.8, at_least=True)),
+    ("gateway", _NGINX, "the gateway : nginx, mTLS and proxy_pass, no policy", None),
     (f"{PLAIN}middleware", f"{PLAIN}bare", "application with the middleware : without, no TLS at all", None),
 )
 _NAMES = {
@@ -27,6 +30,7 @@ _NAMES = {
     "middleware": "the same behind AuthorizationMiddleware",
     "proxy": "the gateway's proxy without a policy",
     "gateway": "the gateway: the same behind AuthorizationMiddleware",
+    _NGINX: "nginx with mTLS and proxy_pass",
     f"{PLAIN}bare": "application that answers 200, no TLS",
     f"{PLAIN}middleware": "the same behind AuthorizationMiddleware, no TLS",
 }
@@ -42,8 +46,14 @@ def figures(settings: Settings | None = None) -> Iterator[Figure]:
         rounds = _measured(settings, Path(folder))
     rates = {kind: tuple(each.tally.rate for each in found) for kind, found in rounds.items()}
     costs = {kind: tuple(each.microseconds for each in found) for kind, found in rounds.items()}
+    shown: set[str] = set()
     for with_policy, without, name, bound in _PAIRS:
+        if without not in rates:
+            continue
         for kind in (without, with_policy):
+            if kind in shown:
+                continue
+            shown.add(kind)
             yield Figure(PART, _NAMES[kind], "req/s", rates[kind])
             yield Figure(PART, f"processor time of one request: {kind}", "µs", costs[kind])
         ratio = ratios(costs[without], costs[with_policy])
@@ -58,7 +68,7 @@ def _measured(settings: Settings, folder: Path) -> dict[str, list[Round]]:
     with ExitStack() as stack:
         stack.enter_context(serving(_command(UPSTREAM, folder), folder / f"{UPSTREAM}.sock", other_cores))
         loaded: dict[str, Loaded] = {}
-        for kind in _NAMES:
+        for kind in _NAMES if find_nginx() else set(_NAMES) - {_NGINX}:
             path = folder / f"{kind}.sock"
             server = stack.enter_context(serving(_command(kind, folder), path, server_core))
             loads = [
@@ -66,7 +76,7 @@ def _measured(settings: Settings, folder: Path) -> dict[str, list[Round]]:
                 for caller in callers
             ]
             # An upstream shares the core of the generator.
-            restless = kind not in {"proxy", "gateway"}
+            restless = kind not in {"proxy", "gateway", _NGINX}
             generator = stack.enter_context(load_generator(loads, other_cores, restless=restless))
             loaded[kind] = Loaded(generator, server.pid)
         return alternated(loaded, settings.rounds, settings.seconds)
@@ -92,6 +102,8 @@ def _tls(kind: str, caller: Caller, folder: Path) -> ClientTls | None:
 
 
 def _command(kind: str, folder: Path) -> list[str]:
+    if kind == _NGINX:
+        return nginx_command(folder, folder / f"{kind}.sock", int((folder / PORT).read_text()))
     return ["-m", "bench.asgi_server", kind, str(folder / f"{kind}.sock"), str(folder)]
 
 

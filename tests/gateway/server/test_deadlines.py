@@ -42,6 +42,19 @@ def seconds_until_cut(connection: socket.socket) -> float:
     return time.monotonic() - began
 
 
+def seconds_of_dripping(connection: socket.socket) -> float:
+    """For how long a client may send a body byte by byte."""
+    began = time.monotonic()
+    connection.settimeout(0.2)
+    with suppress(OSError):
+        while True:
+            with suppress(TimeoutError):
+                connection.send(b"x")
+                if not connection.recv(65536):
+                    break
+    return time.monotonic() - began
+
+
 def test_a_client_that_asks_nothing_is_cut() -> None:
     with serving(Recorder()) as server, caller().connected(server) as connection:
         assert 0.4 < seconds_until_cut(connection) < 2
@@ -165,18 +178,41 @@ def test_what_is_too_large_is_refused(sent: bytes, status: int) -> None:
 
 
 @contextmanager
-def crowd(server: GatewayServer, each: int) -> Iterator[list[socket.socket]]:
-    """Clients that take and give nothing: silent TCP, silent TLS, half a head, a body byte by byte."""
+def crowd(server: GatewayServer, each: int) -> Iterator[tuple[list[socket.socket], list[socket.socket]]]:
+    """Those that stall: silent TCP (five for two of each other kind), silent TLS, half a head; and those that drip."""
     with ExitStack() as held:
-        there: list[socket.socket] = [held.enter_context(Client().raw(server)) for _ in range(each)]
+        there: list[socket.socket] = [held.enter_context(Client().raw(server)) for _ in range(each * 5 // 2)]
         made = caller().context()
+        dripping: list[socket.socket] = []
         for sent in (b"", HALF_HEAD, HALF_BODY):
             for _ in range(each):
                 raw = held.enter_context(Client().raw(server))
                 wrapped = held.enter_context(made.wrap_socket(raw, server_hostname="localhost"))
                 wrapped.sendall(sent)
-                there.append(wrapped)
-        yield there
+                (dripping if sent == HALF_BODY else there).append(wrapped)
+        yield there, dripping
+
+
+@contextmanager
+def drips(clients: list[socket.socket]) -> Iterator[None]:
+    """Each of `clients` sends a byte a second, as long as it is let."""
+    over = threading.Event()
+
+    def send() -> None:
+        while True:
+            for client in clients:
+                if over.wait(1 / len(clients)):
+                    return
+                with suppress(OSError):
+                    client.send(b"x")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def latencies(server: GatewayServer, count: int) -> list[float]:
@@ -204,15 +240,17 @@ def test_a_crowd_that_stalls_is_cut_in_time_and_slows_nobody(monkeypatch: pytest
         alone = latencies(server, 500)
         eventually(lambda: server.caps.count == 0)
         before = descriptors()
-        with crowd(server, each) as there:
-            beside = latencies(server, 500)
+        with crowd(server, each) as (there, dripping):
+            with drips(dripping):
+                beside = latencies(server, 500)
             ended: list[float] = []
             threads = [threading.Thread(target=lambda c=c: ended.append(seconds_until_cut(c))) for c in there]
+            threads += [threading.Thread(target=lambda c=c: ended.append(seconds_of_dripping(c))) for c in dripping]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join(20)
-            assert len(ended) == 4 * each
+            assert len(ended) == each * 5 // 2 + 3 * each
             assert max(ended) < 6
         assert eventually(lambda: descriptors() <= before)
         assert beside[494] <= 2 * alone[494] + _NOISE_SECONDS, (alone[494], beside[494])
