@@ -18,9 +18,9 @@ Source = tuple[str, int] | None
 
 
 class Attempt:
-    """A connection and what is known of it so far."""
+    """A connection and what is known of it so far. `received`: what the client sent, if its certificate is refused."""
 
-    __slots__ = ("_gone", "_socket", "error", "sni", "source")
+    __slots__ = ("_gone", "_socket", "error", "received", "sni", "source")
 
     def __init__(self, connection: socket.socket, source: Source) -> None:
         self._socket = connection
@@ -28,6 +28,7 @@ class Attempt:
         self.source = source
         self.sni: str | None = None
         self.error: ssl.SSLError | None = None
+        self.received = b""
 
     def counted(self, gone: Callable[["Attempt"], None]) -> None:
         """`gone` is called once, when the connection is no more."""

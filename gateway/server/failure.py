@@ -2,10 +2,12 @@
 
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from time import monotonic
 
 from gateway.server import limits
 from gateway.server.attempt import Attempt
+from gateway.server.clear_certificate import leaf_from_clear
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("tls")
@@ -90,10 +92,25 @@ class FailureLog:
         if attempt.sni is not None:
             facts["sni"] = attempt.sni[: limits.MAX_SHOWN_CHARS]
         facts["cause"] = words_from_error(attempt.error or error)
+        facts |= _shown_certificate(attempt)
         if self._unsaid:
             facts["unsaid_before"] = self._unsaid
             self._unsaid = 0
         _LOGGER.warning("a handshake failed", extra={"facts": facts})
+
+
+def _shown_certificate(attempt: Attempt) -> dict[str, object]:
+    """Whose certificate was refused, where it can be seen. Its words are the client's own: they are cut."""
+    leaf = leaf_from_clear(attempt.received) if attempt.received else None
+    if leaf is None:
+        return {}
+    identity = leaf.identity
+    names = {"subject": str(leaf.subject), "uri": ",".join(identity.uri or ()), "dns": ",".join(identity.dns or ())}
+    facts: dict[str, object] = {
+        name: value[: limits.MAX_SHOWN_CHARS] for name, value in {**names, "issuer": str(leaf.issuer)}.items() if value
+    }
+    ends = datetime.fromtimestamp(leaf.not_after, UTC).isoformat(timespec="seconds")
+    return facts | {"not_after": ends, "sha256": leaf.sha256.hex()}
 
 
 def shown_source(attempt: Attempt) -> str:

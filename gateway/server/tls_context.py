@@ -34,33 +34,45 @@ class Handshake(ssl.SSLObject):
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
     _begun = False
+    #: All that has come so far, within a bound; given up with the end of the handshake.
+    _received = b""
 
     def do_handshake(self) -> None:
         """Go on with it. Raises ssl.SSLError, after the client was told."""
-        if not self._begun and self._incoming.pending:
-            self._begin()
+        if self._incoming.pending:
+            self._take()
         try:
             super().do_handshake()
             self._require_full()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLCertVerificationError):
+                self.attempt.received = self._received
             self.attempt.failed(error, self._outgoing.read())
             raise
+        self._received = b""
         self.context.note(self)
 
     def _require_full(self) -> None:
         if self.session_reused:
             raise ssl.SSLError(ssl.SSL_ERROR_SSL, "[SSL: RESUMED] a session was resumed")
 
-    def _begin(self) -> None:
+    def _take(self) -> None:
+        """Look at what has come before OpenSSL does, which reads all of it whenever it is asked."""
+        more = self._incoming.read()
+        self._incoming.write(more)
+        if len(self._received) + len(more) <= limits.MAX_CLEAR_BYTES:
+            self._received += more
+        if not self._begun:
+            self._begin(more)
+
+    def _begin(self, hello: bytes) -> None:
         """Before the first byte is read: who asks for a session that this context knows gets a context that does not.
 
         OpenSSL keeps sessions of TLS 1.2 in memory whatever is said about tickets, and Python cannot tell it not to.
         """
         self._begun = True
-        hello = self._incoming.read()
-        self._incoming.write(hello)
         session = hello[_SESSION_ID : _SESSION_ID + hello[_SESSION_ID - 1]] if len(hello) > _SESSION_ID else b""
         if session and self.context.knows(session):
             other = self.context.fresh()

@@ -1,5 +1,6 @@
 """Handshakes that fail: the client sees the right alert, the log names peer and cause."""
 
+import hashlib
 import logging
 import shutil
 import socket
@@ -59,6 +60,23 @@ def test_a_client_is_told_by_an_alert_and_the_log_in_words(
     assert len(causes(caplog)) == 1
     assert cause in causes(caplog)[0]
     assert app.scopes == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_log_names_a_refused_certificate_where_it_came_in_clear(
+    version: ssl.TLSVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    issued = expired()
+    with caplog.at_level(logging.WARNING), serving(Recorder()) as server:
+        alert_of(server, Client(issued, version))
+    (facts,) = [getattr(record, "facts", {}) for record in caplog.records]
+    if version is ssl.TLSVersion.TLSv1_3:
+        assert set(facts) == {"peer", "sni", "cause"}
+    else:
+        assert facts["uri"] == "spiffe://acme.internal/x"
+        assert facts["issuer"] == "CN=Mesh root"
+        assert facts["sha256"] == hashlib.sha256(issued.der).hexdigest()
+        assert facts["not_after"] == issued.certificate.not_valid_after_utc.isoformat(timespec="seconds")
 
 
 def test_an_invalid_certificate_fails_where_none_is_required_too() -> None:
