@@ -1,10 +1,11 @@
 """SDS: whom a listener trusts, from the policy's `trust`. `trust/NAME` is one entry, `trust` is all of them.
 
 What a listener is told is a first sieve: a caller that it lets through is judged on every request. So that it refuses
-nobody whom the policy would let in, CRLs are sent only for entries with `revocation: require`: with a CRL, Envoy
-refuses every certificate whose issuer's list is missing or past its nextUpdate, which is what `require` means and what
-`if-available` does not. And so that it lets in nobody whom the policy would refuse, it is told the anchors only: to
-Envoy every certificate in `trusted_ca` is the end of a chain.
+nobody whom the policy would let in, CRLs are sent only for entries with `revocation: require` without another source:
+with a CRL, Envoy refuses every certificate whose issuer's list is missing or past its nextUpdate. That is what
+`require` means, and what `if-available`, an OCSP responder and lists that certificates name do not. And so that it lets
+in nobody whom the policy would refuse, it is told the anchors only: to Envoy every certificate in `trusted_ca` is the
+end of a chain.
 """
 
 from base64 import b64encode
@@ -51,9 +52,14 @@ def _secret(name: str, store: TrustStore, entries: tuple[TrustEntry, ...]) -> by
     if not anchors:
         return secret_that_trusts_nobody(name)
     context: Json = {"trusted_ca": {"inline_string": _pem(anchors)}, "max_verify_depth": CHAIN_DEPTH}
-    if all(entry.revocation is Revocation.REQUIRE for entry in entries):
+    if all(map(_depends_on_lists, entries)):
         context |= _revocation(store, entries)
     return _encoded(name, context)
+
+
+def _depends_on_lists(entry: TrustEntry) -> bool:
+    """Whether nobody passes without a current list among those of the policy."""
+    return entry.revocation is Revocation.REQUIRE and entry.ocsp is None and not entry.crl_urls
 
 
 def _revocation(store: TrustStore, entries: tuple[TrustEntry, ...]) -> Json:

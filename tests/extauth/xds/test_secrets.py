@@ -10,6 +10,8 @@ from extauth.xds.secrets import secret_that_trusts_nobody, secrets_from_trust
 from pki.authority import Authority
 from policies.peer.certificate import certificates_from_pem
 from policies.peer.crl import crl_from_bytes
+from policies.peer.crl_source import CrlUrls
+from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.trust import Revocation, TrustEntry, TrustStore
 from runtime.envoy.limits import CHAIN_DEPTH
 from tests.extauth.xds.envoy_messages import decoded
@@ -98,6 +100,17 @@ def test_together_entries_are_asked_for_lists_only_if_all_of_them_require_some()
 def test_required_lists_that_are_not_there_let_nobody_in() -> None:
     told = context("trust/mesh", entry("mesh", revocation=Revocation.REQUIRE))
     assert told.verify_certificate_hash == ["0" * 64]
+
+
+@pytest.mark.parametrize("source", [{"ocsp": OcspResponders(None)}, {"crl_urls": (CrlUrls(()),)}], ids=str)
+@pytest.mark.parametrize("crls", [(), (ROOT.crl(),)], ids=["no list", "a list"])
+def test_lists_are_not_required_where_something_else_can_prove_a_leaf_good(
+    source: dict[str, Any], crls: tuple[bytes, ...]
+) -> None:
+    told = context("trust/mesh", entry("mesh", ROOT, *crls, revocation=Revocation.REQUIRE, **source))
+    assert told.crl is None
+    assert not told.verify_certificate_hash
+    assert told.trusted_ca is not None
 
 
 def test_an_anchor_that_a_crl_lists_is_not_sent() -> None:
