@@ -1,4 +1,4 @@
-"""What the tools of authors cost at 1 000 and 10 000 rules: the matrix of a policy, the replay of a decision log.
+"""What the tools of authors cost at 1 000 and 10 000 rules: matrix, difference, the replay of a log.
 
 Measured is the processor time of one thread, from text to answer, as other work on the machine counts less.
 """
@@ -12,6 +12,8 @@ from time import thread_time
 from bench.figure import Bound, Figure
 from bench.scenario import LITERAL_PATH, Mesh, loaded_policy, spread
 from peergate.reports.matrix_page import page_from_matrix
+from policies.authoring.diff.comparison import Comparison
+from policies.authoring.diff.findings import difference
 from policies.authoring.lint.places import places_from_files
 from policies.authoring.matrix.matrix import matrix_from_policy
 from policies.authoring.replay import Replay
@@ -44,6 +46,10 @@ def figures(settings: Settings | None = None) -> Iterator[Figure]:
             path = mesh.write(Path(folder), size)
             rounds = tuple(_matrix_seconds(path) for _ in range(2))
             yield Figure(PART, f"policy text to matrix as a page, {size} rules", "s", rounds, Bound(limit))
+        for size, limit in settings.bounds:
+            seconds = tuple(_diff_seconds(mesh, Path(folder), size) for _ in range(2))
+            note = "one method more in the middle"
+            yield Figure(PART, f"two policy texts to their difference, {size} rules", "s", seconds, Bound(limit), note)
         size = settings.bounds[0][0]
         policy = loaded_policy(mesh.write(Path(folder), size))
     lines = _log(mesh, policy, size, settings)
@@ -60,6 +66,20 @@ def _matrix_seconds(path: Path) -> float:
         raise ValueError(f"{path} has problems")
     page_from_matrix(matrix_from_policy(policy, places_from_files(reading.files)), path.name)
     return thread_time() - started
+
+
+def _diff_seconds(mesh: Mesh, folder: Path, size: int) -> float:
+    old = mesh.write(folder, size)
+    lines = old.read_text(encoding="utf-8").splitlines(keepends=True)
+    edited = [line.replace("HEAD]", "HEAD, PUT]") if f" route-{size // 2}:" in line else line for line in lines]
+    new = folder / "edited.yaml"
+    new.write_text("".join(edited), encoding="utf-8")
+    started = thread_time()
+    found = difference(Comparison(loaded_policy(old), loaded_policy(new), mesh.time))
+    seconds = thread_time() - started
+    if len(found.findings) != 1:
+        raise ValueError(f"{len(found.findings)} findings, where one was edited")
+    return seconds
 
 
 def _log(mesh: Mesh, policy: PolicySet, size: int, settings: Settings) -> list[bytes]:

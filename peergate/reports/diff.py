@@ -1,7 +1,7 @@
 """The difference between two policies: for people, and as JSON."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -49,6 +49,14 @@ def summary(difference: Difference) -> str:
     return f"{verb}: {', '.join(parts)}."
 
 
+def groups_of(difference: Difference) -> list[list[Finding]]:
+    """Findings that one edit of a rule is behind, together: a deny rule that is gone may free many allow rules."""
+    groups: dict[tuple[bool, str], list[Finding]] = {}
+    for finding in difference.findings:
+        groups.setdefault((finding.widening, finding.because), []).append(finding)
+    return list(groups.values())
+
+
 def sentence(finding: Finding) -> str:
     """Who may now, or may no longer, do what."""
     verb = "may now" if finding.widening else "may no longer"
@@ -73,10 +81,11 @@ def print_difference(compared: Compared) -> None:
     console, found = stdout(), compared.difference
     colour = "green" if found.is_empty else "bold red" if found.may_widen else "bold yellow"
     console.print(styled((summary(found), colour)), soft_wrap=True)
-    for finding in found.findings[:_MOST_FINDINGS]:
+    groups = groups_of(found)
+    for findings in groups[:_MOST_FINDINGS]:
         console.print()
-        _print_finding(console, finding, compared)
-    left = len(found.findings) - _MOST_FINDINGS
+        _print_findings(console, findings, compared)
+    left = len(groups) - _MOST_FINDINGS
     if left > 0:
         console.print()
         console.print(styled((f"and {left} more; --format json has all", "bold")), soft_wrap=True)
@@ -87,12 +96,17 @@ def print_difference(compared: Compared) -> None:
             console.print(styled(("? ", "bold yellow"), text), soft_wrap=True)
 
 
-def _print_finding(console: Console, finding: Finding, compared: Compared) -> None:
-    mark, colour = ("+ ", "bold red") if finding.widening else ("- ", "bold yellow")
-    console.print(styled((mark, colour), (sentence(finding), "bold")), soft_wrap=True)
-    print_facts(console, _facts(finding), indent=2)
+def _print_findings(console: Console, findings: Sequence[Finding], compared: Compared) -> None:
+    """Findings with one edit behind them: the first ones, and the witness of the first."""
+    first = findings[0]
+    mark, colour = ("+ ", "bold red") if first.widening else ("- ", "bold yellow")
+    for finding in findings[:_MOST]:
+        console.print(styled((mark, colour), (sentence(finding), "bold")), soft_wrap=True)
+    if len(findings) > _MOST:
+        console.print(styled((f"{mark}and {len(findings) - _MOST} more", colour)), soft_wrap=True)
+    print_facts(console, _facts(first), indent=2)
     # One line, so that it can be copied whatever the width of the terminal.
-    console.print(styled("  ", ("try      ", "dim"), compared.call(finding)), soft_wrap=True)
+    console.print(styled("  ", ("try      ", "dim"), compared.call(first)), soft_wrap=True)
 
 
 def _facts(finding: Finding) -> Iterable[tuple[Text | str, Text | str]]:

@@ -3,10 +3,10 @@
 Law kept here: words of a policy stand in code spans or code blocks, so that none of them is markup or mentions anyone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from peergate.console import plain
-from peergate.reports.diff import Compared, summary, trust_sentence, unproved_sentence
+from peergate.reports.diff import Compared, groups_of, summary, trust_sentence, unproved_sentence
 from peergate.reports.witness import verdict
 from policies.authoring.diff.findings import Finding
 
@@ -19,9 +19,10 @@ def markdown_from_difference(compared: Compared) -> str:
     """The whole comment, ending in a line break."""
     found = compared.difference
     lines = [f"### Policy: {summary(found)}", "", f"{_code(compared.old)} → {_code(compared.new)}"]
-    for finding in found.findings[:_MOST_FINDINGS]:
-        lines += ["", *_finding(finding, compared)]
-    left = len(found.findings) - _MOST_FINDINGS
+    groups = groups_of(found)
+    for findings in groups[:_MOST_FINDINGS]:
+        lines += ["", *_findings(findings, compared)]
+    left = len(groups) - _MOST_FINDINGS
     if left > 0:
         lines += ["", f"…and {left} more."]
     others = [*map(trust_sentence, found.trust), *map(unproved_sentence, found.unproved)]
@@ -30,9 +31,13 @@ def markdown_from_difference(compared: Compared) -> str:
     return "\n".join([*lines, ""])
 
 
-def _finding(finding: Finding, compared: Compared) -> Iterable[str]:
+def _findings(findings: Sequence[Finding], compared: Compared) -> Iterable[str]:
+    """Findings with one edit behind them, and the witness of the first."""
+    finding = findings[0]
     mark, verb = ("🔓", "may now") if finding.widening else ("🔒", "may no longer")
-    yield f"- {mark} {_codes(finding.callers)} **{verb}** {_codes(finding.places)}"
+    said = [f"{_codes(one.callers)} **{verb}** {_codes(one.places)}" for one in findings[:_MOST]]
+    left = len(findings) - _MOST
+    yield f"- {mark} {'<br>'.join([*said, *([f'and {left} more'] if left > 0 else [])])}"
     yield f"  <br>{_code(finding.because)}"
     yield "  <details><summary>A request that shows it</summary>"
     yield ""

@@ -5,11 +5,12 @@ has not. If OLD has not a, either no allow of OLD matches, or again a deny d of 
 complete: about every new a alone, and about every a with every d that is gone. Narrowing is the same, sides swapped.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from policies.authoring.diff.disagreement import Disagreements
-from policies.authoring.diff.limits import MAX_DISAGREEMENTS, MAX_PARTS_OF_RULE
+from policies.authoring.diff.limits import MAX_CHANGES_OF_PAIR, MAX_DISAGREEMENTS, MAX_PARTS_OF_RULE
 from policies.authoring.diff.literal import IS_TRUE, ClockIn, Literal, NotBefore, SniIsHost
 from policies.authoring.diff.pairing import EntryPair, entry_pairs
 from policies.authoring.diff.parts import Part, Place, PolicyParts, RuleParts
@@ -86,19 +87,17 @@ class Comparison:
             yield from self._asked((part,), widening=widening)
         if other.policy.strict_sni and not mine.policy.strict_sni:
             yield from self._loosened(mine, widening=widening)
-        settled: set[tuple[str, str]] = set()
+        found: Counter[tuple[str, str]] = Counter()
         allows = [rule for rule in mine.rules.values() if rule.rule.effect is Effect.ALLOW]
         for deny in self._own_parts(other, mine, Effect.DENY, widening=widening):
             for rule in allows:
-                if (rule.rule.id, deny.rule.id) in settled:
-                    continue
-                for allow in _meeting(rule, deny):
-                    found = list(self._asked((allow, deny), widening=widening))
-                    if found:
-                        settled.add((rule.rule.id, deny.rule.id))
-                        yield from found
+                pair = rule.rule.id, deny.rule.id
+                for allow in _meeting(rule, deny) if found[pair] < MAX_CHANGES_OF_PAIR else ():
+                    changes = list(self._asked((allow, deny), widening=widening))
+                    found[pair] += len(changes)
+                    yield from changes
+                    if found[pair] >= MAX_CHANGES_OF_PAIR:
                         break
-
         yield from self._disagreements(mine, other, widening=widening)
 
     def _loosened(self, mine: PolicyParts, *, widening: bool) -> Iterator[Change]:
@@ -147,6 +146,9 @@ class Comparison:
                 yield from _meeting(rule, parts[0])
 
     def _asked(self, parts: tuple[Part, ...], *, widening: bool) -> Iterator[Change]:
+        if self.search.is_exhausted:
+            self._unproved[Unproved(widening, (), Doubt.TOO_MANY)] = None
+            return
         answer = self.search.ask(parts, widening=widening)
         if answer.witness is not None:
             yield Change(widening, parts[0], parts[1] if len(parts) > 1 else None, answer.witness)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from policies.authoring.diff.callers_of_change import Callers, common_place
 from policies.authoring.diff.comparison import Change, Comparison, Unproved
 from policies.authoring.diff.edits import Edits
+from policies.authoring.diff.limits import MAX_CHANGES_OF_PAIR
 from policies.authoring.diff.parts import Place
 from policies.authoring.diff.search import Witness
 from policies.authoring.diff.trust_changes import TrustChange, trust_changes
@@ -99,6 +100,8 @@ def _findings(changes: Sequence[Change], callers_of: Callers, edits: Edits) -> I
     for change in changes:
         found = places.setdefault(callers_of.text(change), {})
         found.setdefault(change.allow.place if change.deny is None else common_place(change), change)
+    first = changes[0]
+    more = ("more of both rules",) if first.deny is not None and len(changes) >= MAX_CHANGES_OF_PAIR else ()
     together: dict[frozenset[Place], list[str]] = {}
     for who, found in places.items():
         together.setdefault(frozenset(found), []).append(who)
@@ -110,7 +113,7 @@ def _findings(changes: Sequence[Change], callers_of: Callers, edits: Edits) -> I
             first.allow.rule.id,
             "" if first.deny is None else first.deny.rule.id,
             tuple(callers),
-            place_texts(found),
+            (*place_texts(found), *more),
             edits.behind(first),
             first.witness,
         )

@@ -11,3 +11,5 @@ MAX_POINTS_OF_QUESTION = 3_000
 MAX_POINTS = 60_000
 #: Pairs of rules that set one header.
 MAX_DISAGREEMENTS = 40_000
+#: Changes of one allow rule and one deny rule that are told one by one; the rest of what they share is not asked.
+MAX_CHANGES_OF_PAIR = 20

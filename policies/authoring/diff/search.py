@@ -63,6 +63,11 @@ class Search:
         )
         self.decided = 0
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether as many requests were decided as are to be, so that no more can be asked."""
+        return self.decided >= MAX_POINTS
+
     def requests(self, point: Point) -> tuple[Request, Request]:
         """The request at `point`, for the old and for the new policy."""
         old, new = (_request_under(point.request, names, point.caller.trust) for names in self._trust_names)
@@ -108,7 +113,7 @@ class _Question:
             if found is None:
                 self._note_unsure(extra)
                 continue
-            if self._tried >= MAX_POINTS_OF_QUESTION or self._search.decided >= MAX_POINTS:
+            if self._tried >= MAX_POINTS_OF_QUESTION or self._search.is_exhausted:
                 self._doubts.add(Doubt.TOO_MANY)
                 return None
             self._tried += 1
