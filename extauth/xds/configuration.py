@@ -49,6 +49,10 @@ def settings_from_configuration(configuration: XdsConfiguration) -> XdsSettings:
         raise ConfigurationError(
             "observe: the discovery service decides who gets the policy; it has nothing to observe"
         )
+    if configuration.shadow_policy is not None:
+        raise ConfigurationError(
+            "shadow-policy: the Envoys decide on requests, so there is nothing to compare; give it to `extauth serve`"
+        )
     files = TlsFiles(configuration.tls_cert, configuration.tls_key)
     material_from_files(files)
     return XdsSettings(configuration.listen, files, configuration.listener_port)

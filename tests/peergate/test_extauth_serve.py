@@ -19,11 +19,22 @@ def test_print_config_shows_every_setting_and_where_it_came_from(
     file = tmp_path / "peergate.yaml"
     file.write_text("decision-log: 'off'\nworkers: 2\nlog-level: debug\n")
     monkeypatch.setenv("PEERGATE_WORKERS", "3")
-    ended = peergate(*SERVE, "--listen", "127.0.0.1:9001", "--observe", "--config", str(file), "--print-config")
+    ended = peergate(
+        *SERVE,
+        "--listen",
+        "127.0.0.1:9001",
+        "--observe",
+        "--shadow-policy",
+        "next",
+        "--config",
+        str(file),
+        "--print-config",
+    )
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     assert f'policy: "{STARTER}"  # flag' in lines
     assert "observe: true  # flag" in lines
+    assert 'shadow-policy: "next"  # flag' in lines
     assert 'workers: "3"  # variable' in lines
     assert 'log-level: "debug"  # file' in lines
     assert 'drain-seconds: "20.0"  # default' in lines

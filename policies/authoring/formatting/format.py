@@ -4,6 +4,8 @@ Law kept here: the formatted text says what the text said. Both are read and com
 come out. Formatting what is formatted changes nothing.
 """
 
+from collections import Counter
+
 from policies.authoring.formatting.layout import Layout
 from policies.authoring.formatting.source import comments_from_text, root_from_text
 from policies.language.node import plain_from_node
@@ -22,14 +24,14 @@ def formatted(file: str, data: bytes) -> tuple[bytes | None, tuple[Problem, ...]
         return None, problems
     text = data.decode().replace("\r\n", "\n")
     new = Layout(text, comments_from_text(text)).written(root_from_text(text))
-    if _said(file, new.encode()) != (said, ()) or _remarks(new) != _remarks(text):
+    if _said(file, new.encode()) != (said, ()) or _remarks(text) - _remarks(new):
         raise FormatError(f"{file}: this layout cannot be formatted without changing what it says; report it")
     return new.encode(), ()
 
 
-def _remarks(text: str) -> list[str]:
-    """Every comment, in order of its words."""
-    return sorted(comment.text for comment in comments_from_text(text))
+def _remarks(text: str) -> Counter[str]:
+    """Every comment, with how often it stands there."""
+    return Counter(comment.text for comment in comments_from_text(text))
 
 
 def _said(file: str, data: bytes) -> tuple[object, tuple[Problem, ...]]:

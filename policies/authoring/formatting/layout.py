@@ -7,7 +7,7 @@ at the end of the block that it was indented to.
 import re
 from bisect import bisect
 
-from policies.authoring.formatting.scalar import key_from_leaf, line_from_leaf, lines_from_leaf
+from policies.authoring.formatting.scalar import key_from_leaf, line_from_leaf, lines_from_leaf, lines_from_root
 from policies.authoring.formatting.source import Comment, Group, Leaf, Part
 
 #: Columns that a mapping or list in brackets may reach; a longer one is written on several lines.
@@ -25,6 +25,8 @@ class Layout:
         self._starts = [comment.start for comment in comments]
         self._next = 0
         self._lines: list[str] = []
+        #: How many lines there were when a comment was put behind the last one.
+        self._commented = 0
         #: Where what was written last ends in the text: a value, or a comment.
         self._content_end = 0
         self._written_end = 0
@@ -36,7 +38,11 @@ class Layout:
             self._block(root, 0, "")
         else:
             self._comments_before(root.start, 0)
-            self._put_value("", root, 0)
+            if isinstance(root, Leaf):
+                self._lines += lines_from_root(root, STEP)
+                self._content_end = self._written_end = root.end
+            else:
+                self._put_value("", root, 0)
         self._comments_before(len(self._text), 0)
         return "\n".join(self._lines) + "\n"
 
@@ -52,11 +58,12 @@ class Layout:
         """An item of a list (no key), or a key with its value."""
         first = value if key is None else key
         on_line = self._is_line(value, len(start) + STEP) if key is None else self._key_line(start, key, value)
-        self._comments_before(first.start, len(start) - len(start.lstrip(" ")), spaced=top and not on_line)
+        margin = len(start) - len(start.lstrip(" "))
+        self._comments_before(first.start, margin, spaced=top and not on_line)
         if on_line:
-            self._own_lines_before(value.start, indent)
+            self._comments_inside(value, margin)
         else:
-            self._comment_behind(value, len(start) - len(start.lstrip(" ")))
+            self._comment_behind(value, margin)
         if key is None:
             head = f"{start}- "
             self._put_value(head, value, indent) if on_line else self._block_of(value, indent + STEP, head)
@@ -97,7 +104,7 @@ class Layout:
         if isinstance(value, Leaf):
             return True
         if not value.items:
-            return not self._has_comment(value)
+            return True
         if not value.flow or self._has_comment(value):
             return False
         line = self._flow(value)
@@ -126,7 +133,7 @@ class Layout:
         while self._next < len(self._comments) and self._comments[self._next].start < start:
             comment = self._comments[self._next]
             if comment.trailing and self._lines:
-                self._append(comment)
+                self._append(comment, indent)
                 blank_at = len(self._lines)
             else:
                 blanks += self._write(comment, indent)
@@ -134,12 +141,13 @@ class Layout:
         if spaced and not blanks and not self._opened:
             self._lines.insert(blank_at, "")
 
-    def _own_lines_before(self, start: int, indent: int) -> None:
-        """Comments between a key and its value: those on lines of their own go above the key."""
+    def _comments_inside(self, value: Part, indent: int) -> None:
+        """Comments between a key and its value: those that cannot stand behind the value go above the key."""
+        is_block = isinstance(value, Leaf) and value.style in {"|", ">"}
         index = self._next
-        while index < len(self._comments) and self._comments[index].start < start:
+        while index < len(self._comments) and self._comments[index].start < value.start:
             comment = self._comments[index]
-            if comment.trailing:
+            if comment.trailing and not is_block:
                 index += 1
             else:
                 del self._comments[index]
@@ -166,15 +174,19 @@ class Layout:
             if comment.after > self._content_end:
                 return
             if comment.trailing:
-                self._append(comment)
+                self._append(comment, indent)
             elif comment.column >= max(column, 1):
                 self._write(comment, indent)
             else:
                 return
 
-    def _append(self, comment: Comment) -> None:
-        """Put a comment behind the last line: in its column, if that is free."""
+    def _append(self, comment: Comment, indent: int) -> None:
+        """Put a comment behind the last line, in its column if that is free; below, if there is a comment already."""
         line = self._lines[-1]
+        if len(self._lines) == self._commented:
+            self._write(comment, indent)
+            return
+        self._commented = len(self._lines)
         self._lines[-1] = f"{line}{' ' * max(comment.column - len(line), 1)}{comment.text}"
         self._passed(comment)
 

@@ -119,9 +119,10 @@ def root_from_text(text: str) -> Part:
 
 def _leaf(text: str, event: _Event) -> Leaf:
     start, end = event.start_mark.index, event.end_mark.index
+    source = text[start:end]
     if event.style in {"|", ">"}:
         end = _end_of_block(text, start, end)
-    return Leaf(start, end, event.value, text[start:end], event.style or "")
+    return Leaf(start, end, event.value, source, event.style or "")
 
 
 def comments_from_text(text: str) -> list[Comment]:

@@ -163,7 +163,11 @@ def test_what_it_cannot_serve_with_ends_the_start_with_one_line(
 
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
-    [("PEERGATE_WORKERS", "2", "the discovery service is one process"), ("PEERGATE_OBSERVE", "true", "observe: ")],
+    [
+        ("PEERGATE_WORKERS", "2", "the discovery service is one process"),
+        ("PEERGATE_OBSERVE", "true", "observe: "),
+        ("PEERGATE_SHADOW_POLICY", "next", "shadow-policy: "),
+    ],
 )
 def test_a_setting_of_other_services_that_means_nothing_here_is_refused(
     world: World,
