@@ -40,9 +40,7 @@ class GatewayFront:
 
     def report(self) -> FrontReport:
         """For the health detail."""
-        policy = self._serving.live.current
-        notices = () if policy is None else self._notices(policy)
-        return self._listener.report(notices)
+        return self._listener.report(self._notices)
 
     def _notices(self, policy: PolicySet) -> tuple[str, ...]:
         if self._settings.header is None:

@@ -10,6 +10,7 @@ from gateway.server.attempt import Source
 from gateway.server.bounds import Bounds
 from gateway.server.live_contexts import LiveContexts, is_certificate_required
 from gateway.server.server import GatewayServer
+from policies.engine.policy_set import PolicySet
 from runtime.address import Address
 from runtime.hops import NO_HOPS, TrustedHops, address_from_text
 from runtime.listener import listener_from_address
@@ -44,6 +45,7 @@ class AppListener:
         self._contexts: LiveContexts | None = None
         self._served: ServedChain | None = None
         self._server: GatewayServer | None = None
+        self._noted: tuple[PolicySet, tuple[str, ...]] | None = None
         serving.live.on_change(self._renew)
 
     @property
@@ -78,15 +80,21 @@ class AppListener:
         if self._server is not None:
             self._server.stop(seconds)
 
-    def report(self, notices: tuple[str, ...]) -> FrontReport:
-        """For the health detail, with what the application has to say."""
+    def report(self, notices: Callable[[PolicySet], tuple[str, ...]]) -> FrontReport:
+        """For the health detail. `notices`: what the application has to say of a policy."""
         policy = self._serving.live.current
         return FrontReport(
-            notices,
+            () if policy is None else self._notices(policy, notices),
             0 if policy is None else policy.cached_callers,
             served=() if self._served is None else self._served.expiring(),
             is_prepared=self._settings.tls is None or (self._contexts is not None and self._contexts.is_prepared),
         )
+
+    def _notices(self, policy: PolicySet, notices: Callable[[PolicySet], tuple[str, ...]]) -> tuple[str, ...]:
+        """Worked out once for each generation: the health detail is asked for every second."""
+        if self._noted is None or self._noted[0] is not policy:
+            self._noted = policy, notices(policy)
+        return self._noted[1]
 
     def _made_contexts(self, files: TlsFiles) -> LiveContexts:
         tls, hops = LiveTls(files), self._settings.hops

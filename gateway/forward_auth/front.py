@@ -43,8 +43,7 @@ class ForwardAuthFront:
 
     def report(self) -> FrontReport:
         """For the health detail."""
-        policy = self._serving.live.current
-        return self._listener.report(() if policy is None else self._notices(policy))
+        return self._listener.report(self._notices)
 
     def _notices(self, policy: PolicySet) -> tuple[str, ...]:
         settings = self._settings

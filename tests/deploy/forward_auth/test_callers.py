@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.forward_auth.proxies import Proxy
-from peergate.demo.client import request_bytes
+from peergate.demo.client import answer_from_socket, request_bytes
 from tests.deploy.forward_auth.world import BILLING, Setting
 
 
@@ -82,6 +82,21 @@ def test_a_body_arrives_with_its_method(setting: Setting) -> None:
     answer = setting.sent("billing", request_bytes("POST", b"/v1/a", headers) + b"hello")
     assert answer.status == 200
     assert setting.received[0].method == setting.asked.judged[0].method == "POST"
+
+
+def test_each_request_of_a_connection_is_judged_whatever_its_body(setting: Setting) -> None:
+    chunked = request_bytes("POST", b"/v1/a", [("Host", b"h.example"), ("Transfer-Encoding", b"chunked")])
+    chunked += b"5\r\nhello\r\n0\r\n\r\n"
+    denied = request_bytes("GET", b"/admin", [("Host", b"h.example")])
+    last = request_bytes("GET", b"/v1/b", [("Host", b"h.example"), ("Connection", b"close")])
+    with setting.connected("billing") as connection:
+        answers = []
+        for method, request in (("POST", chunked), ("GET", denied), ("GET", last)):
+            connection.sendall(request)
+            answers.append(answer_from_socket(connection, method=method).status)
+    assert answers == [200, 403, 200]
+    assert [request.target for request in setting.received] == ["/v1/a", "/v1/b"]
+    assert [request.method for request in setting.asked.judged] == ["POST", "GET", "GET"]
 
 
 def test_an_upgrade_is_asked_about_like_every_request(setting: Setting) -> None:

@@ -1,5 +1,7 @@
 """The real proxies with the files of deploy/, whom they ask, and clients of every kind."""
 
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,10 +63,20 @@ class Setting:
     ) -> Answer:
         return self.sent(client, request_bytes("GET", target, [("Host", host), *headers, ("Connection", b"close")]))
 
-    def sent(self, client: str | None, request: bytes, sni: str | None = "h.example") -> Answer:
+    def connected(self, client: str) -> ssl.SSLSocket:
+        """A connection for several requests."""
+        self.forget()
+        raw = socket.create_connection(self.front.address, 10)
+        return client_context(self.front.server_ca, self.clients[client]).wrap_socket(raw, server_hostname="h.example")
+
+    def forget(self) -> None:
+        """What was received, judged and refused so far."""
         self.received.clear()
         self.asked.problems.clear()
         self.asked.judged.clear()
+
+    def sent(self, client: str | None, request: bytes, sni: str | None = "h.example") -> Answer:
+        self.forget()
         context = client_context(self.front.server_ca, self.clients[client] if client else None)
         return call(self.front.address, context, request, sni=sni)
 
