@@ -12,6 +12,7 @@ from fuzz.targets import (
     rewriting,
     scope,
     target,
+    workload,
     xfcc,
 )
 
@@ -22,6 +23,7 @@ TARGETS: dict[str, Target] = {
         certificate.CRL,
         certificate.BUNDLE,
         certificate.NAME,
+        workload.TARGET,
         xfcc.TARGET,
         *proxy_header.TARGETS,
         policy.TARGET,

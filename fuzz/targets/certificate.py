@@ -1,9 +1,10 @@
 """Certificates, CRLs and names: X.509 as a peer, or a file, may have it."""
 
 import json
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from fuzz.target import Target, require
 from fuzz.world import NOW, SEEDS, der, policy
@@ -71,11 +72,22 @@ CERTIFICATE = Target(
 CRL = Target(
     "crl", "crl_from_bytes is total", ((SEEDS / "root.crl").read_bytes(), der("root")), _check_crl, (*_DER, b"-----")
 )
-_X5C = b64encode(der("root")).decode()
+
+
+def _entry() -> dict[str, object]:
+    """The JWK of the root, which has a P-256 key."""
+    key = x509.load_der_x509_certificate(der("root")).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    point = key.public_numbers()
+    x, y = (urlsafe_b64encode(number.to_bytes(32)).decode().rstrip("=") for number in (point.x, point.y))
+    x5c = [b64encode(der("root")).decode()]
+    return {"kty": "EC", "use": "x509-svid", "crv": "P-256", "x": x, "y": y, "x5c": x5c}
+
+
 BUNDLE = Target(
     "bundle",
     "bundle_from_bytes is total, and its authorities are CAs",
-    (json.dumps({"keys": [{"kty": "EC", "use": "x509-svid", "x5c": [_X5C]}], "spiffe_sequence": 1}).encode(),),
+    (json.dumps({"keys": [_entry()], "spiffe_sequence": 1}).encode(),),
     _check_bundle,
     (
         b'"x509-svid"',

@@ -83,8 +83,8 @@ def standing_of_names(caller: NamedCaller, entries: "Sequence[TrustEntry]") -> S
 
 
 def _require_whole(element: XfccElement, count: int) -> None:
-    if element.chain:
-        raise XfccError("Chain without Cert: set `cert: true` in set_current_client_cert_details")
+    if not _ORDER.keys() >= set(element.keys):
+        raise XfccError("Chain without Cert, or an empty one: set `cert: true` in set_current_client_cert_details")
     if element.is_json:
         return
     if count > 1:
