@@ -1,12 +1,10 @@
 """The settings of `peergate extauth serve`, and what they mean together: all mistakes end the start with exit 78."""
 
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from policies.language.names import NAME_PATTERN
 from runtime.address import Address, TcpAddress, UnixAddress, address_from_text
-from runtime.configuration import ServeConfiguration, header_names_from_text, text_from_text
+from runtime.configuration import ServeConfiguration, entry_name_from_text, header_names_from_text, text_from_text
 from runtime.errors import ConfigurationError
 from runtime.hops import NO_HOPS, TrustedHops
 from runtime.listener_tls import TlsFiles, material_from_files
@@ -22,13 +20,6 @@ def trusted_hop_from_text(text: str) -> str:
 def balancer_from_text(text: str) -> str:
     """A value of `--balancer` as written, if it is one."""
     TrustedHops.of_balancers((text,))
-    return text
-
-
-def entry_name_from_text(text: str) -> str:
-    """The name of a trust entry, if it can be one."""
-    if not re.fullmatch(NAME_PATTERN, text):
-        raise ConfigurationError(f"{text!r} is no name of a trust entry")
     return text
 
 

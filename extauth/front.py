@@ -6,7 +6,6 @@ from extauth.grpc_server import GrpcServer
 from extauth.http_app import HttpCheck
 from extauth.http_request import ALWAYS_SEEN, HttpReader
 from extauth.http_server import HttpServer
-from extauth.proxy_verified import proxy_verified_notices, say_what_does_not_hold
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
@@ -16,6 +15,7 @@ from runtime.hidden_facts import ShownFacts, hidden_fact_notices, not_listed
 from runtime.listener import listener_from_address
 from runtime.listener_tls import LiveTls
 from runtime.process_status import FrontReport
+from runtime.proxy_verified import proxy_verified_notices, say_what_does_not_hold
 from runtime.served_chain import ServedChain
 from runtime.service import Serving
 
@@ -97,8 +97,7 @@ class ExtauthFront:
             over_http: tuple[str, ...] = ()
             if settings.http is not None:
                 over_http = hidden_fact_notices(policy, shown_over_http(settings.seen_headers))
-            entry = settings.proxy_verified
-            self._noted = policy, (() if entry is None else proxy_verified_notices(policy, entry)) + over_http
+            self._noted = policy, proxy_verified_notices(policy, settings.proxy_verified) + over_http
         return self._noted[1]
 
 

@@ -14,8 +14,14 @@ from gateway.proxy.destination import Destination
 from gateway.proxy.upstream_tls import UpstreamTlsFiles
 from gateway.server import limits
 from gateway.server.bounds import Bounds
-from runtime.address import Address, address_from_text
-from runtime.configuration import ServeConfiguration, flag_from_text, text_from_text, word_reader
+from runtime.address import Address, UnixAddress, address_from_text
+from runtime.configuration import (
+    ServeConfiguration,
+    entry_name_from_text,
+    flag_from_text,
+    text_from_text,
+    word_reader,
+)
 from runtime.errors import ConfigurationError
 from runtime.hops import NO_HOPS, TrustedHops
 from runtime.listener_tls import TlsFiles, material_from_files
@@ -83,6 +89,7 @@ class GatewayConfiguration(ServeConfiguration):
     key: Annotated[str | None, Setting(text_from_text)] = None
     certificate_header: Annotated[CertificateHeader | None, Setting(word_reader(CertificateHeader))] = None
     trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)] = ()
+    proxy_verified: Annotated[str | None, Setting(entry_name_from_text)] = None
     balancer: Annotated[tuple[str, ...], Setting(balancer_from_text, several=True)] = ()
     upstream_ca: Annotated[str | None, Setting(text_from_text)] = None
     upstream_cert: Annotated[str | None, Setting(text_from_text)] = None
@@ -101,7 +108,8 @@ class GatewayConfiguration(ServeConfiguration):
 class GatewaySettings:
     """What one process is told. `header`: set if proxies in front say who the client is.
 
-    `appenders`: the proxies that append an address to X-Forwarded-For.
+    `appenders`: the proxies that append an address to X-Forwarded-For. `proxy_verified`: the trust entry for which the
+    proxies have verified their clients.
     """
 
     listener: ListenerSettings
@@ -110,6 +118,7 @@ class GatewaySettings:
     upstream_xfcc: bool = False
     header: CertificateHeader | None = None
     appenders: TrustedHops = NO_HOPS
+    proxy_verified: str | None = None
 
 
 def settings_from_configuration(configuration: GatewayConfiguration) -> GatewaySettings:
@@ -139,8 +148,23 @@ def settings_from_configuration(configuration: GatewayConfiguration) -> GatewayS
         hops,
     )
     appenders = TrustedHops.of_balancers(configuration.balancer)
-    xfcc, header = configuration.upstream_xfcc, configuration.certificate_header
-    return GatewaySettings(listener, upstreams, upstream_files, xfcc, header, appenders)
+    xfcc, header, entry = configuration.upstream_xfcc, configuration.certificate_header, configuration.proxy_verified
+    check_proxy_verified(entry, listener)
+    return GatewaySettings(listener, upstreams, upstream_files, xfcc, header, appenders, entry)
+
+
+def check_proxy_verified(entry: str | None, listener: ListenerSettings) -> None:
+    """Raise ConfigurationError unless it is known who may say that a client is verified (law 8)."""
+    if entry is None:
+        return
+    if listener.hops is None:
+        raise ConfigurationError("--proxy-verified is about --certificate-header: this listener verifies its clients")
+    verified = listener.tls is not None and listener.hops.are_all_named
+    if not (verified or isinstance(listener.listen, UnixAddress)):
+        raise ConfigurationError(
+            f"--proxy-verified {entry}: on {listener.listen} anybody could say who calls; name the certificate of "
+            "each proxy (--trusted-hop CIDR,spiffe=ID, with --cert and --key), or listen on unix:/path"
+        )
 
 
 def tls_files(cert: str | None, key: str | None, hops: FrontHops | None) -> TlsFiles | None:

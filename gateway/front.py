@@ -11,6 +11,7 @@ from policies.engine.record import Enforcement
 from runtime.address import Address
 from runtime.hidden_facts import ShownFacts, hidden_fact_notices
 from runtime.process_status import FrontReport
+from runtime.proxy_verified import proxy_verified_notices, say_what_does_not_hold
 from runtime.service import Serving
 
 
@@ -30,6 +31,8 @@ class GatewayFront:
     def start(self) -> None:
         """Open the listener and serve. Raises ConfigurationError, with nothing left open."""
         settings = self._settings
+        if settings.proxy_verified is not None:
+            say_what_does_not_hold(settings.proxy_verified)
         authorizer = Authorizer(self._serving.judge(Enforcement.GATEWAY), forwarded=_forwarded_facts(settings))
         proxy = ReverseProxy(settings.upstreams, settings.upstream_tls, xfcc=settings.upstream_xfcc)
         self._listener.start(AuthorizationMiddleware(proxy, authorizer))
@@ -46,7 +49,8 @@ class GatewayFront:
         if self._settings.header is None:
             return ()
         no_address = "" if self._settings.appenders else "the client's address is not known (--balancer)"
-        return hidden_fact_notices(policy, ShownFacts("behind a proxy", sni=False, no_address=no_address))
+        hidden = hidden_fact_notices(policy, ShownFacts("behind a proxy", sni=False, no_address=no_address))
+        return proxy_verified_notices(policy, self._settings.proxy_verified) + hidden
 
 
 def _forwarded_facts(settings: GatewaySettings) -> ForwardedFacts | None:
@@ -54,4 +58,4 @@ def _forwarded_facts(settings: GatewaySettings) -> ForwardedFacts | None:
     hops = settings.listener.hops
     if settings.header is None or hops is None:
         return None
-    return ForwardedFacts(ForwardedPeers(FORMATS[settings.header], hops), settings.appenders)
+    return ForwardedFacts(ForwardedPeers(FORMATS[settings.header], hops, settings.proxy_verified), settings.appenders)

@@ -81,6 +81,14 @@ def serve(
             rich_help_panel=_FRONT,
         ),
     ] = None,
+    proxy_verified: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRUST",
+            help="Such proxies have verified their clients for this trust entry; needs unix or spiffe=.",
+            rich_help_panel=_FRONT,
+        ),
+    ] = None,
     balancer: Annotated[
         list[str] | None,
         typer.Option(metavar="CIDR", help="A proxy that appends to X-Forwarded-For.", rich_help_panel=_FRONT),
@@ -139,6 +147,7 @@ def serve(
         "ops": ops,
         "certificate_header": certificate_header,
         "trusted_hop": trusted_hop,
+        "proxy_verified": proxy_verified,
         "balancer": balancer,
         "tls_min": tls_min,
         "proxy_protocol": proxy_protocol,
@@ -170,6 +179,13 @@ def forward_auth(
     trusted_hop: Annotated[
         list[str] | None,
         typer.Option(metavar="CIDR|unix[,spiffe=ID]", help="The proxies that may ask. May be repeated."),
+    ] = None,
+    proxy_verified: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRUST",
+            help="Such proxies have verified their clients for this trust entry; needs unix or spiffe=.",
+        ),
     ] = None,
     seen_headers: Annotated[
         list[str] | None,
@@ -203,6 +219,7 @@ def forward_auth(
         "shadow_policy": shadow_policy,
         "listen": listen,
         "trusted_hop": trusted_hop,
+        "proxy_verified": proxy_verified,
         "seen_headers": seen_headers,
         "cert": cert,
         "key": key,

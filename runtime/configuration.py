@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
+from policies.language.names import NAME_PATTERN
 from runtime.address import Address, address_from_text
 from runtime.errors import ConfigurationError
 from runtime.limits import MAX_DRAIN_SECONDS, MAX_WORKERS
@@ -54,6 +55,13 @@ def workers_from_text(text: str) -> int:
     if not digits or not 1 <= int(text) <= MAX_WORKERS:
         raise ConfigurationError(f"{text!r} is no number from 1 to {MAX_WORKERS}")
     return int(text)
+
+
+def entry_name_from_text(text: str) -> str:
+    """The name of a trust entry, if it can be one."""
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise ConfigurationError(f"{text!r} is no name of a trust entry")
+    return text
 
 
 def word_reader(kind: type[Word]) -> Callable[[str], Word]:

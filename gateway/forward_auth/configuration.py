@@ -3,14 +3,20 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from gateway.configuration import tls_files, trusted_hop_from_text
+from gateway.configuration import check_proxy_verified, tls_files, trusted_hop_from_text
 from gateway.forward_auth.proxies import Proxy
 from gateway.hops import FrontHops
 from gateway.listener import ListenerSettings
 from gateway.server.bounds import Bounds
 from gateway.server.limits import MAX_CONNECTIONS
 from runtime.address import Address, address_from_text
-from runtime.configuration import ServeConfiguration, header_names_from_text, text_from_text, word_reader
+from runtime.configuration import (
+    ServeConfiguration,
+    entry_name_from_text,
+    header_names_from_text,
+    text_from_text,
+    word_reader,
+)
 from runtime.settings import Setting
 
 
@@ -21,6 +27,7 @@ class ForwardAuthConfiguration(ServeConfiguration):
     proxy: Annotated[Proxy, Setting(word_reader(Proxy))]
     listen: Annotated[Address, Setting(address_from_text)]
     trusted_hop: Annotated[tuple[str, ...], Setting(trusted_hop_from_text, several=True)]
+    proxy_verified: Annotated[str | None, Setting(entry_name_from_text)] = None
     seen_headers: Annotated[tuple[str, ...], Setting(header_names_from_text, several=True)] = ()
     cert: Annotated[str | None, Setting(text_from_text)] = None
     key: Annotated[str | None, Setting(text_from_text)] = None
@@ -28,12 +35,13 @@ class ForwardAuthConfiguration(ServeConfiguration):
 
 @dataclass(frozen=True, slots=True)
 class ForwardAuthSettings:
-    """What one process is told. `seen_headers`: lower case."""
+    """What one process is told. `seen_headers`: lower case. `proxy_verified`: as `GatewaySettings` has it."""
 
     listener: ListenerSettings
     hops: FrontHops
     proxy: Proxy
     seen_headers: frozenset[str] = frozenset()
+    proxy_verified: str | None = None
 
 
 def settings_from_configuration(configuration: ForwardAuthConfiguration) -> ForwardAuthSettings:
@@ -44,4 +52,5 @@ def settings_from_configuration(configuration: ForwardAuthConfiguration) -> Forw
     bounds = Bounds(max_address_connections=MAX_CONNECTIONS)
     listener = ListenerSettings(configuration.listen, files, bounds=bounds, hops=hops)
     seen = frozenset(name for names in configuration.seen_headers for name in names.split(","))
-    return ForwardAuthSettings(listener, hops, configuration.proxy, seen)
+    check_proxy_verified(configuration.proxy_verified, listener)
+    return ForwardAuthSettings(listener, hops, configuration.proxy, seen, configuration.proxy_verified)

@@ -13,6 +13,7 @@ from runtime.address import Address
 from runtime.check import Checks
 from runtime.hidden_facts import ShownFacts, hidden_fact_notices
 from runtime.process_status import FrontReport
+from runtime.proxy_verified import proxy_verified_notices, say_what_does_not_hold
 from runtime.service import Serving
 
 
@@ -34,7 +35,9 @@ class ForwardAuthFront:
         settings, reader = self._settings, PresentedReader()
         asking = ASKING[settings.proxy]
         checks = Checks(self._serving.judge(Enforcement.FORWARD_AUTH), reader)
-        peers = ForwardedPeers(asking.certificate, settings.hops)
+        if settings.proxy_verified is not None:
+            say_what_does_not_hold(settings.proxy_verified)
+        peers = ForwardedPeers(asking.certificate, settings.hops, settings.proxy_verified)
         self._listener.start(ForwardAuth(checks, QuestionReader(asking, peers, reader, settings.seen_headers), asking))
 
     def stop(self, seconds: float) -> None:
@@ -48,4 +51,4 @@ class ForwardAuthFront:
     def _notices(self, policy: PolicySet) -> tuple[str, ...]:
         settings = self._settings
         shown = ShownFacts(f"from {settings.proxy}", settings.seen_headers, sni=bool(ASKING[settings.proxy].sni))
-        return hidden_fact_notices(policy, shown)
+        return proxy_verified_notices(policy, settings.proxy_verified) + hidden_fact_notices(policy, shown)

@@ -31,11 +31,15 @@ class ClientFacts(NamedTuple):
 
 
 class ForwardedPeers:
-    """Reads the certificate that a trusted hop forwards, in the one format that is configured. Thread-safe."""
+    """Reads the certificate that a trusted hop forwards, in the one format that is configured. Thread-safe.
 
-    def __init__(self, header: HeaderFormat, hops: FrontHops) -> None:
+    `verified_for`: the trust entry for which the hops have verified their clients; None: nobody's word is taken.
+    """
+
+    def __init__(self, header: HeaderFormat, hops: FrontHops, verified_for: str | None = None) -> None:
         self._format = header
         self._hops = hops
+        self._verified_for = verified_for
         self._read: BoundedCache[tuple[tuple[str, ...], tuple[str, ...]], Presented] = BoundedCache(
             MAX_CACHED_PEERS, MAX_CACHED_CHARS
         )
@@ -53,7 +57,7 @@ class ForwardedPeers:
         key = found.get(self._format.certificate, ()), found.get(self._format.chain, ())
         read = self._read.get(key)
         if read is None:
-            read = self._format.presented(*key)
+            read = self._format.presented(*key, self._verified_for)
             self._read.put(key, read, sum(map(len, key[0])) + sum(map(len, key[1])))
         return read
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ import pytest
 from pki.authority import Authority, Issued
 from tests.extauth.service_process import eventually
 from tests.gateway.gateway import POLICY, files_in
-from tests.gateway.server.world import billing
+from tests.gateway.server.world import BILLING, billing
 from tests.gateway.service_process import Upstream
 from tests.proxies.front_proxies import Site, nginx
 from tests.proxies.front_proxies import running as running_proxy
@@ -32,7 +33,8 @@ def gateway(folder: Path, *flags: str) -> Iterator[tuple[str, Upstream]]:
     files.policy(OPEN)
     upstream, stderr, place = Upstream(), folder / "stderr", str(folder / "gateway.sock")
     arguments = ["--policy", str(folder / "policy.yaml"), "--listen", f"unix:{place}", "--upstream", upstream.url]
-    arguments += ["--decision-log", "off", "--certificate-header", "nginx", *flags]
+    arguments += ["--decision-log", "off", *flags]
+    arguments += [] if "--certificate-header" in flags else ["--certificate-header", "nginx"]
     with stderr.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "peergate", "gateway", "serve", *arguments],
@@ -126,3 +128,44 @@ def test_behind_the_real_nginx_the_certificate_of_the_connection_counts(
             assert proxy.request(None, spoofed) == 403
             assert proxy.request(Authority.root("stranger").issue(dns=["a"]), spoofed) == 403
             assert len(upstream.heads) == 1
+
+
+def test_a_proxy_that_has_verified_needs_no_path_here(tmp_path: Path) -> None:
+    flags = ("--trusted-hop", "unix", "--proxy-verified", "mesh", "--ops", f"unix:{tmp_path / 'ops.sock'}")
+    stranger = Authority.root("stranger")
+    ended = datetime.now(UTC) - timedelta(days=1)
+    with gateway(tmp_path, *flags) as (place, upstream):
+        # The policy requires revocation to be known, and there is no CRL of that CA.
+        status, body = asked(place, "/v1/a", certificate_header(stranger.issue(uri=[BILLING])))
+        assert (status, b"revocation_unknown" in body) == (403, True)
+        replaced = (tmp_path / "policy.yaml").read_text().replace(", revocation: require", "")
+        (tmp_path / ".new").write_text(replaced)
+        (tmp_path / ".new").replace(tmp_path / "policy.yaml")
+        eventually(lambda: asked(place, "/v1/a", certificate_header(stranger.issue(uri=[BILLING])))[0] == 200)
+        assert b"x-peergate-spiffe-id: spiffe://acme.internal/ns/prod/sa/billing" in upstream.heads[-1].lower()
+        expired = stranger.issue(uri=[BILLING], not_before=ended - timedelta(days=1), not_after=ended)
+        for issued, reason in (
+            (expired, b"certificate_expired"),
+            (stranger.issue(uri=[BILLING], client=False, server=True), b"certificate_untrusted"),
+            (stranger.issue(uri=["spiffe://other.example/a"]), b"svid_invalid"),
+        ):
+            status, body = asked(place, "/v1/a", certificate_header(issued))
+            assert (status, reason in body) == (403, True), body
+        assert asked(place, "/v1/a")[0] == 403
+    assert "--proxy-verified: these laws do not hold" in (tmp_path / "stderr").read_text()
+
+
+def test_names_of_xfcc_count_if_the_proxy_has_verified(tmp_path: Path) -> None:
+    header = f"X-Forwarded-Client-Cert: Hash={'ab' * 32};URI={BILLING}"
+    flags = ("--certificate-header", "xfcc", "--trusted-hop", "unix", "--proxy-verified", "mesh")
+    with gateway(tmp_path, *flags) as (place, upstream):
+        status, body = asked(place, "/v1/a", header)
+        assert (status, b"revocation_unknown" in body) == (403, True)
+        replaced = (tmp_path / "policy.yaml").read_text().replace(", revocation: require", "")
+        (tmp_path / ".new").write_text(replaced)
+        (tmp_path / ".new").replace(tmp_path / "policy.yaml")
+        eventually(lambda: asked(place, "/v1/a", header)[0] == 200)
+        assert b"x-peergate-spiffe-id: spiffe://acme.internal/ns/prod/sa/billing" in upstream.heads[-1].lower()
+        for forged in (f"{header};URI={BILLING}", f"{header},{header}", "X-Forwarded-Client-Cert: URI="):
+            assert asked(place, "/v1/a", forged)[0] == 403
+        assert asked(place, "/v1/a", header, header)[0] == 403

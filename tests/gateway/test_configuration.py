@@ -97,3 +97,37 @@ def test_a_mistake_about_a_proxy_in_front_is_refused_in_words(tmp_path: Path, fl
     with pytest.raises(ConfigurationError) as caught:
         settings(tmp_path, **{**BEHIND, **flags})
     assert said in str(caught.value)
+
+
+# --proxy-verified.
+
+NAMED = "10.0.0.0/8,spiffe=spiffe://acme.internal/edge"
+WORD = {"certificate_header": "nginx", "proxy_verified": "mesh"}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"listen": "unix:/run/g.sock", "cert": None, "key": None, "trusted_hop": ["unix"]},
+        {"trusted_hop": [NAMED]},
+    ],
+)
+def test_a_proxys_word_is_taken_on_a_unix_socket_and_where_every_proxy_has_a_name(
+    tmp_path: Path, flags: dict[str, Any]
+) -> None:
+    assert settings(tmp_path, **WORD, **flags).proxy_verified == "mesh"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"proxy_verified": "mesh"}, "is about --certificate-header"),
+        ({**WORD, "trusted_hop": ["10.0.0.0/8"]}, "anybody could say who calls; name the certificate of each proxy"),
+        ({**WORD, "trusted_hop": [NAMED, "10.1.0.0/16"]}, "anybody could say who calls"),
+        ({**WORD, "cert": None, "key": None, "trusted_hop": ["127.0.0.1/32"]}, "anybody could say who calls"),
+        ({**WORD, "trusted_hop": [NAMED], "proxy_verified": "a b"}, "no name of a trust entry"),
+    ],
+)
+def test_a_proxys_word_is_not_taken_where_anybody_may_ask(tmp_path: Path, flags: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        settings(tmp_path, **flags)

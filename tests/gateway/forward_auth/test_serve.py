@@ -13,10 +13,13 @@ from urllib.parse import quote
 
 import pytest
 
-from pki.authority import Issued
+from gateway.forward_auth.configuration import ForwardAuthConfiguration, settings_from_configuration
+from pki.authority import Authority, Issued
+from runtime.errors import ConfigurationError
+from runtime.settings import Given, configured
 from tests.extauth.service_process import eventually, free_port
 from tests.gateway.gateway import files_in
-from tests.gateway.server.world import Client, billing, mesh
+from tests.gateway.server.world import BILLING, Client, billing, mesh
 
 _ROOT = Path(__file__).parents[3]
 EDGE = "spiffe://acme.internal/ns/edge/sa/nginx"
@@ -103,3 +106,39 @@ def test_over_mtls_a_hop_is_who_its_certificate_says(tmp_path: Path) -> None:
         assert asked(connected(Client(billing())), billing()) == (403, "request_malformed")
         with pytest.raises(OSError):
             asked(connected(Client()), billing())
+
+
+def test_a_proxy_that_has_verified_needs_no_path_here(tmp_path: Path) -> None:
+    place = str(tmp_path / "asked.sock")
+    with serving(tmp_path, f"unix:{place}", "--trusted-hop", "unix", "--proxy-verified", "mesh"):
+        # The word counts for the path alone: the policy requires revocation to be known.
+        stranger = Authority.root("stranger").issue(uri=[BILLING])
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(place)
+        assert asked(connection, stranger) == (403, "revocation_unknown")
+        replaced = (tmp_path / "policy.yaml").read_text().replace(", revocation: require", "")
+        (tmp_path / ".new").write_text(replaced)
+        (tmp_path / ".new").replace(tmp_path / "policy.yaml")
+
+        def answer() -> tuple[int, str]:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(place)
+            return asked(connection, stranger)
+
+        eventually(lambda: answer() == (200, "billing"))
+    assert "--proxy-verified: these laws do not hold" in (tmp_path / "stderr").read_text()
+
+
+def test_a_proxys_word_is_not_taken_where_anybody_may_ask(tmp_path: Path) -> None:
+    files_in(tmp_path)
+    given: dict[str, Given] = {
+        "proxy": "nginx",
+        "policy": "p",
+        "listen": "127.0.0.1:0",
+        "trusted_hop": ["127.0.0.1/32"],
+        "proxy_verified": "mesh",
+    }
+    with pytest.raises(ConfigurationError, match="anybody could say who calls"):
+        settings_from_configuration(configured(ForwardAuthConfiguration, given, {}).value)
+    given["listen"], given["trusted_hop"] = "unix:/run/a.sock", ["unix"]
+    assert settings_from_configuration(configured(ForwardAuthConfiguration, given, {}).value).proxy_verified == "mesh"

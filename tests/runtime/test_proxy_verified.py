@@ -2,7 +2,7 @@
 
 import pytest
 
-from extauth.proxy_verified import proxy_verified_notices
+from runtime.proxy_verified import proxy_verified_notices
 from tests.extauth.world import policy_of
 
 HEAD = "version: 1\ntrust: {mesh: {anchors: [root.pem]}}\n"

@@ -42,8 +42,10 @@ def say_what_does_not_hold(entry: str) -> None:
     _LOGGER.warning("--proxy-verified: these laws do not hold for the callers of this service", extra={"facts": facts})
 
 
-def proxy_verified_notices(policy: PolicySet, entry: str) -> tuple[str, ...]:
-    """For the health detail: that it is so, and which rules ask for more than names."""
+def proxy_verified_notices(policy: PolicySet, entry: str | None) -> tuple[str, ...]:
+    """For the health detail: that it is so, and which rules ask for more than names. None: no proxy's word counts."""
+    if entry is None:
+        return ()
     flag = f"--proxy-verified {entry}"
     if entry not in {known.name for known in policy.trust.entries}:
         return (f"{flag}: the policy has no such trust entry, so it vouches for nobody",)
