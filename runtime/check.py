@@ -110,34 +110,35 @@ class Checks:
         """As `verdict`, unless a first answer about the caller's certificate is under way; then nothing is decided."""
         started = perf_counter()
         policy = self._judge.policy
-        received = self._received(read, policy, started)
-        if isinstance(received, Verdict):
-            return received
-        if first := self._first_answers(policy, received.request):
+        try:
+            received = read(policy)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told and denied
+            return self._unreadable(error, policy, started)
+        if policy is not None and policy.waits and (first := self._first_answers(policy, received.request)):
             return Waiting(first, lambda: self._final(read, started))
         return self._decided(received, read, policy, started)
 
     def _final(self, read: Read, started: float) -> Verdict:
         policy = self._judge.policy
-        received = self._received(read, policy, started)
-        return received if isinstance(received, Verdict) else self._decided(received, read, policy, started)
-
-    def _first_answers(self, policy: PolicySet | None, request: Request) -> tuple[FirstAnswer, ...]:
         try:
-            return () if policy is None else policy.awaited(request.peer, request.time)
+            received = read(policy)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told and denied
+            return self._unreadable(error, policy, started)
+        return self._decided(received, read, policy, started)
+
+    def _first_answers(self, policy: PolicySet, request: Request) -> tuple[FirstAnswer, ...]:
+        try:
+            return policy.awaited(request.peer, request.time)
         except Exception:  # noqa: BLE001 - what fails here fails again where it is judged, and is told there
             return ()
 
-    def _received(self, read: Read, policy: PolicySet | None, started: float) -> Received | Verdict:
-        """What is to be judged, or the refusal of what could not be read."""
-        try:
-            return read(policy)
-        except QuestionError as error:
+    def _unreadable(self, error: Exception, policy: PolicySet | None, started: float) -> Verdict:
+        """The refusal of what could not be read."""
+        if isinstance(error, QuestionError):
             return self._refused(policy, str(error), Reason.REQUEST_MALFORMED, started)
-        except Exception as error:
-            if times := self._complaint.due():
-                _LOGGER.exception("reading a question failed", extra={"facts": {"times": times}})
-            return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
+        if times := self._complaint.due():
+            _LOGGER.error("reading a question failed", exc_info=error, extra={"facts": {"times": times}})
+        return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
 
     def _decided(self, received: Received, read: Read, policy: PolicySet | None, started: float) -> Verdict:
         request = received.request

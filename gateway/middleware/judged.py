@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gateway.middleware.presented import Scope
 from policies.engine.decision import Decision
 from policies.peer.presented import Presented, PresentedCertificate
+from runtime.hops import IpAddress
 from runtime.judge import Judgement
 
 #: The key in an ASGI scope.
@@ -14,12 +15,17 @@ PEERGATE = "peergate"
 class Judged(NamedTuple):
     """`presented` is what the client showed, unverified. `judgement` is None where only PeerMiddleware ran.
 
-    `source`: the address of the client as it was judged; None if it is not known.
+    `source_ip`: the address of the client as it was judged; None if it is not known.
     """
 
     presented: Presented
     judgement: Judgement | None = None
-    source: str | None = None
+    source_ip: IpAddress | None = None
+
+    @property
+    def source(self) -> str | None:
+        """The same as a text."""
+        return None if self.source_ip is None else str(self.source_ip)
 
     @property
     def decision(self) -> Decision | None:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.limits import MAX_REMEMBERED_PASSAGE_BYTES, MAX_REMEMBERED_PASSAGES
 from gateway.middleware.presented import Scope
-from policies.engine.request import Request
 from policies.peer.cache import BoundedCache
 from policies.peer.presented import PresentedCertificate
 from runtime.check import Verdict
@@ -39,7 +38,8 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
         names = [name.decode("latin-1").lower() for name, _ in headers]
         verdict = verdict._replace(names=names)
     decision = judgement.decision
-    presented = peer.key if isinstance(peer, PresentedCertificate) else None
+    # A certificate by its digest, which is quick; whoever else it is, by all that is known.
+    presented = peer.key if type(peer) is PresentedCertificate else peer
     told = (decision.identities, decision.trust, decision.headers)
     key = (tuple(names), settable, presented, xfcc_passes, told)
     passage = _PASSAGES.get(key)
@@ -50,11 +50,7 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
     passed = list(headers) if len(passing) == len(headers) else [headers[position] for position in passing]
     passed += passage.put
     passed.append((_DECISION_ID, judgement.decision_id.encode()))
-    return {**scope, "headers": passed, PEERGATE: Judged(peer, judgement, _source(request))}
-
-
-def _source(request: Request | None) -> str | None:
-    return None if request is None or request.source_ip is None else str(request.source_ip)
+    return {**scope, "headers": passed, PEERGATE: Judged(peer, judgement, request and request.source_ip)}
 
 
 def _passage_from_verdict(verdict: Verdict) -> _Passage:

@@ -16,7 +16,13 @@ from policies.engine.truth import TRUE, UNKNOWN, Solutions, truth_of
 from policies.peer.certificate import IdentityFacts
 from policies.peer.ocsp import OcspQuestion
 from policies.peer.ocsp_answers import FirstAnswer
-from policies.peer.presented import AssertedIdentity, MalformedCertificate, NoCertificate, Presented
+from policies.peer.presented import (
+    AssertedIdentity,
+    MalformedCertificate,
+    NoCertificate,
+    Presented,
+    PresentedCertificate,
+)
 from policies.peer.revocation import Revocation
 from policies.peer.trust import TrustStore
 from policies.reason import Effect, Reason
@@ -36,7 +42,6 @@ class PolicySet:
         "_identity_index",
         "_labels",
         "_sole_ids",
-        "_waits",
         "allows_unauthenticated",
         "binding",
         "condition_headers",
@@ -54,6 +59,7 @@ class PolicySet:
         "settled",
         "strict_sni",
         "trust",
+        "waits",
     )
 
     def __init__(
@@ -97,7 +103,7 @@ class PolicySet:
             if rule.effect is Effect.ALLOW and not rule.shadow
             for identity in rule.callers
         )
-        self._waits = any(
+        self.waits = any(
             entry.ocsp is not None and entry.revocation is Revocation.REQUIRE for entry in self.trust.entries
         )
         self._callers = CallerCache()
@@ -129,6 +135,10 @@ class PolicySet:
 
     def caller(self, presented: Presented, time: float) -> CallerState:
         """What the caller is at `time` (epoch seconds): refused for a reason, or known by the rules about it."""
+        if type(presented) is PresentedCertificate:
+            known = self._callers.find(presented.key, time)
+            if known is not None:
+                return known
         if isinstance(presented, NoCertificate):
             return self._anonymous
         if isinstance(presented, MalformedCertificate):
@@ -147,7 +157,7 @@ class PolicySet:
 
     def awaited(self, presented: Presented, time: float) -> tuple[FirstAnswer, ...]:
         """The first answers of OCSP responders that are under way, of a caller who is refused for want of them."""
-        if not self._waits:
+        if not self.waits:
             return ()
         caller = self.caller(presented, time)
         if caller.reason is not Reason.REVOCATION_UNKNOWN:

@@ -1,9 +1,18 @@
 """What is remembered of one caller's headers is never told of another, by another policy, or of another request."""
 
+from time import time
 from typing import Any
 
 from gateway.middleware import AuthorizationMiddleware
+from gateway.middleware.passed import scope_from_verdict
 from gateway.middleware.presented import Scope
+from gateway.middleware.request import received_from_scope
+from pki.authority import Issued
+from policies.engine.request import Request
+from policies.peer.certificate import IdentityFacts
+from policies.peer.presented import named_caller
+from policies.peer.reader import PresentedReader
+from runtime.check import Verdict
 from tests.extauth.world import BILLING, billing, policy, tenant
 from tests.gateway.middleware.scopes import Application, asked, authorizer, http_scope
 
@@ -15,6 +24,10 @@ def passed(scope: Scope, **settings: Any) -> dict[bytes, bytes]:
     headers: list[tuple[bytes, bytes]] = app.scopes[0]["headers"]
     assert len(dict(headers)) == len(headers)
     return dict(headers)
+
+
+def request_of(issued: Issued) -> Request:
+    return received_from_scope(http_scope(issued), policy(), PresentedReader(), time()).request
 
 
 def test_callers_in_turn_are_told_as_themselves() -> None:
@@ -44,3 +57,12 @@ def test_a_header_that_only_another_policy_sets_passes() -> None:
     claim = [(b"x-tenant", b"evil")]
     assert b"x-tenant" not in passed(http_scope(billing(), headers=claim), current=policy())
     assert passed(http_scope(billing(), headers=claim), observe=True, without_policy=True)[b"x-tenant"] == b"evil"
+
+
+def test_callers_of_whom_only_names_are_known_are_told_apart() -> None:
+    """As a proxy tells them: two with one decision differ in nothing but their names."""
+    judgement = authorizer().judge.decide(policy(), request_of(billing()))
+    for uri in (BILLING, "spiffe://acme.internal/ns/prod/sa/other", BILLING):
+        peer = named_caller(IdentityFacts(uri=(uri,)), "mesh")
+        scope = scope_from_verdict(http_scope(), Verdict(judgement, frozenset(), peer, False, ("host",), None))
+        assert dict(scope["headers"])[b"x-peergate-spiffe-id"] == uri.encode()
