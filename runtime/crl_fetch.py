@@ -16,7 +16,13 @@ from policies.peer.errors import CrlError
 from policies.peer.fetch_url import FetchUrl
 from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
-from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS, RETRY_SECONDS
+from runtime.limits import (
+    MAX_FETCHED_CRLS,
+    MAX_REFRESH_SECONDS,
+    MIN_REFRESH_SECONDS,
+    RETRY_SECONDS,
+    UNUSED_CRL_SECONDS,
+)
 from runtime.metrics import FetchResult, Metrics
 from runtime.service_log import service_logger
 
@@ -140,7 +146,7 @@ class CrlFetches:
         self._lock = Lock()
         self._running: dict[CrlSource, _Running] = {}
         self._unfetched: dict[str, None] = {}
-        self._named: dict[FetchUrl, None] = {}
+        self._named: dict[FetchUrl, float] = {}
 
     def latest(self, source: CrlSource) -> bytes | None:
         """The last good CRL, at once. What is asked for the first time is fetched from now on."""
@@ -169,12 +175,14 @@ class CrlFetches:
         with self._lock:
             if len(self._named) >= MAX_FETCHED_CRLS:
                 fetched = {source.url for source in self._running}
-                unused = next((known for known in self._named if known not in fetched), None)
+                # Not those that the next reading will fetch: the policy would never lie still.
+                before = monotonic() - UNUSED_CRL_SECONDS
+                unused = next((of for of, since in self._named.items() if since < before and of not in fetched), None)
                 if unused is None:
                     self._unfetched[url.text] = None
                     return
                 self._named.pop(unused)
-            self._named[url] = None
+            self._named[url] = monotonic()
 
     def named(self) -> tuple[FetchUrl, ...]:
         """The CRLs that leaves have named, as they were noted."""

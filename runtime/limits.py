@@ -99,6 +99,8 @@ MAX_TLS_FILE_BYTES = 1024 * 1024
 
 #: URLs that CRLs are fetched from, each by a thread of its own; what a policy names beyond is never fetched.
 MAX_FETCHED_CRLS = 64
+#: Seconds after which a CRL that a certificate named, and no policy fetches, may give way to another.
+UNUSED_CRL_SECONDS = 600.0
 #: Seconds that one fetch takes at most, from the first byte sent to the last received.
 FETCH_SECONDS = 10.0
 #: Bytes of a fetched CRL, about 400 000 entries: who answers an http URL is not known until the signature is verified.

@@ -6,6 +6,7 @@ caller comes; a responder that hangs delays only its own answers.
 """
 
 from collections.abc import Callable
+from math import inf
 from random import random
 from secrets import token_bytes
 from threading import Lock
@@ -70,9 +71,10 @@ class OcspClient:
             self._asked[question] = asked
             asked.seen = monotonic()
             if not asked.queued:
-                asked.queued = True
                 asked.first = None if _is_current(asked.answer, time()) else FirstAnswer()
                 asked.responder.put(asked)
+                # Last: it may have to be put again if the system has no thread for it.
+                asked.queued = True
         if dropped is not None:
             self._tell(dropped)
         return asked.answer
@@ -115,7 +117,7 @@ class OcspClient:
             responder.stop()
 
     def _attempt(self, asked: Asked) -> float | None:
-        """Ask once; the seconds until the next time, or None for never. Raises DownloadError."""
+        """As `Responder` has it."""
         if self._is_idle(asked):
             self._tell(asked.question)
             return None
@@ -144,11 +146,11 @@ class OcspClient:
         self._tell(question)
         return answer
 
-    def _seconds_to_next(self, asked: Asked, answer: OcspAnswer | None) -> float | None:
+    def _seconds_to_next(self, asked: Asked, answer: OcspAnswer | None) -> float:
         if answer is None:
             return self._useless(asked, OcspResult.OLDER, "its answer is older than, or contradicts, the one before")
         if answer.final:
-            return None
+            return inf
         if answer.status is OcspStatus.UNKNOWN:
             asked.failures += 1
             return self._retry(asked)
@@ -216,7 +218,10 @@ class OcspClient:
 
     def _tell(self, question: OcspQuestion) -> None:
         for listener in self._listeners:
-            listener(question)
+            try:
+                listener(question)
+            except Exception:
+                _LOGGER.exception("telling about an OCSP answer failed")
 
 
 def _subject(question: OcspQuestion) -> _Subject:

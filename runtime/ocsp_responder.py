@@ -9,6 +9,7 @@ from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 from threading import Condition, Thread
 from time import monotonic
 
@@ -44,7 +45,10 @@ class Asked:
 
 
 class Responder:
-    """`attempt` asks once; it gives the seconds until the next time, or None for never, and raises DownloadError."""
+    """`attempt` asks once, and gives the seconds until the next time, infinite for never; None = it did not ask.
+
+    It raises DownloadError if there was no answer.
+    """
 
     def __init__(self, name: str, attempt: Callable[[Asked], float | None]) -> None:
         self.name = name
@@ -66,10 +70,10 @@ class Responder:
     def put(self, asked: Asked) -> None:
         """Ask about it as soon as may be."""
         with self._condition:
-            self._push(asked, monotonic())
-            if len(self._queue) > self._idle and self._threads < OCSP_THREADS:
-                self._threads += 1
+            if len(self._queue) >= self._idle and self._threads < OCSP_THREADS:
                 Thread(target=self._run, name="ocsp", daemon=True).start()
+                self._threads += 1
+            self._push(asked, monotonic())
             self._condition.notify()
 
     def hurry(self) -> None:
@@ -94,7 +98,7 @@ class Responder:
             except DownloadError as error:
                 self._failed(asked, str(error))
             else:
-                self._reached(asked, delay)
+                self._done(asked, delay)
             _end_waiting(first)
 
     def _next(self) -> Asked | None:
@@ -135,13 +139,15 @@ class Responder:
         if begins:
             _LOGGER.warning("OCSP responder cannot be reached", extra={"facts": {"url": self.name, "problem": problem}})
 
-    def _reached(self, asked: Asked, delay: float | None) -> None:
+    def _done(self, asked: Asked, delay: float | None) -> None:
+        """It answered, or (None) there was no need to ask."""
         with self._condition:
-            ends = self._failures > 0
-            self._failures, self.problem = 0, ""
             self._probing = False
+            ends = delay is not None and self._failures > 0
             if delay is not None:
-                self._push(asked, monotonic() + delay)
+                self._failures, self.problem = 0, ""
+                if delay < inf:
+                    self._push(asked, monotonic() + delay)
             self._condition.notify_all()
         if ends:
             _LOGGER.info("OCSP responder answers again", extra={"facts": {"url": self.name}})

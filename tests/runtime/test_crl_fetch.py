@@ -259,6 +259,9 @@ def test_crls_that_leaves_name_are_noted_once_and_within_bounds(
     for url in (*urls[:2], *urls[:2]):
         fetches.note(url)
     assert fetches.named() == tuple(urls[:2])
+    fetches.note(urls[2])
+    assert fetches.named() == tuple(urls[:2])
+    monkeypatch.setattr(module, "UNUSED_CRL_SECONDS", -1.0)
     fetches.latest(CrlSource(urls[0], True, source(server).authorities))
     fetches.note(urls[2])
     assert fetches.named() == (urls[0], urls[2])

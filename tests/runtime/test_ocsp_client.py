@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from datetime import timedelta
+from threading import Thread
 from time import monotonic, sleep
 
 import pytest
@@ -301,3 +302,43 @@ def test_after_the_end_nobody_is_asked(asking: Asking, server: OcspServer) -> No
     asking.status(MESH.issue(dns=["b"]))
     sleep(0.2)
     assert len(server.asked) == 1
+
+
+def test_an_outage_is_not_over_because_somebody_need_not_be_asked_about(
+    asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.status = 503
+    asking.status()
+    eventually(lambda: asking.count(OcspResult.FAILED) >= 1, 5)
+    monkeypatch.setattr(module, "OCSP_IDLE_SECONDS", 0.0)
+    asking.client.refresh()
+    eventually(lambda: asking.client.report().asked == 0, 5)
+    assert "cannot be reached" in str(asking.client.report().notices)
+
+
+def test_a_listener_that_fails_stops_nothing(asking: Asking, server: OcspServer) -> None:
+    def failing(question: OcspQuestion) -> None:
+        raise RuntimeError("bug")
+
+    asking.client.on_change(failing)
+    server.answer = always(seconds=2)
+    for leaf in (LEAF, MESH.issue(dns=["b"])):
+        asking.client.latest(asking.question(leaf))
+    asking.becomes(OcspStatus.GOOD)
+    server.answer = always(status=REVOKED)
+    asking.becomes(OcspStatus.REVOKED)
+
+
+def test_a_system_without_threads_refuses_until_it_has_one(
+    asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = always()
+
+    def none_left(self: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", none_left)
+        with pytest.raises(RuntimeError):
+            asking.status()
+    asking.becomes(OcspStatus.GOOD)
