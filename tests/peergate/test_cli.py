@@ -111,7 +111,7 @@ def test_as_a_program_it_answers_on_stdout_and_talks_on_stderr(tmp_path: Path) -
     ended = program("policy", "check", str(policy))
     assert (ended.code, ended.out) == (
         1,
-        f"{policy}:2:24: name_unknown: there is no identity named `nobody`\n",
+        f"{policy}:2:24: name_unknown: there is no identity named `nobody` (define it under `identities`)\n",
     )
     assert ended.err == "1 problem in 1 file; the policy would not be loaded\n"
 
