@@ -24,12 +24,13 @@ demo-gateway: $(READY) ## the same tour through the gateway, without an Envoy
 test: $(READY) ## every test, real Envoy and real TLS included
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: $(READY) ## lint, format, types, import law, generated code
+check: $(READY) ## lint, format, types, import law, generated code and docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m extauth.wire.generate --check
+	$(BIN)/python -m tests.docs.reference --check
 
 bench: $(READY) ## one table of what a decision costs
 	$(BIN)/python -m bench

@@ -37,9 +37,10 @@ class Files:
     """The files that the page names."""
 
     def __init__(self) -> None:
-        workshop = Authority.root("workshop root", now=NOW)
+        workshop, mesh = (Authority.root(f"{name} root", now=NOW) for name in ("workshop", "mesh"))
         self._files = {
-            "pki/mesh-root.pem": Authority.root("mesh root", now=NOW).pem,
+            "pki/mesh-root.pem": mesh.pem,
+            "pki/billing.pem": mesh.issue(uri=["spiffe://acme.internal/ns/prod/sa/billing"]).chain_pem,
             "pki/partner-root.pem": Authority.root("partner root", now=NOW).pem,
             "pki/workshop-root.pem": workshop.pem,
             "pki/supplier.jwks": bundle(entry_of(Authority.root("supplier root", now=NOW))),
