@@ -31,7 +31,7 @@ def diff(old: str, new: str, form: DiffFormat, fail_on: DiffFailOn | None) -> Ex
                 print_unusable(side.loaded, side.name)
         return ExitCode.NO
     comparison = Comparison(before.loaded.policy, after.loaded.policy, float(int(time())))
-    tried = new if _exists(new) else old
+    tried = next((argument for argument in (new, old) if _exists(argument)), "POLICY")
     compared = Compared(old, new, tried, comparison, difference(comparison))
     if form is DiffFormat.TEXT:
         print_difference(compared)

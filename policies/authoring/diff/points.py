@@ -17,6 +17,7 @@ from policies.authoring.diff.callers import (
 from policies.authoring.diff.circumstances import headers, methods, server_names, sources, times
 from policies.authoring.diff.facts import claim_from_wanted
 from policies.authoring.diff.literal import (
+    IS_TRUE,
     ClockIn,
     Condition,
     GrpcContent,
@@ -32,8 +33,9 @@ from policies.authoring.diff.literal import (
 from policies.authoring.diff.pairing import EntryPair
 from policies.authoring.diff.parts import Part
 from policies.authoring.diff.vocabulary import Vocabulary
-from policies.authoring.diff.words import Wish, words_from_wishes
+from policies.authoring.diff.words import Wish, labels_pattern, words_from_wishes
 from policies.engine.errors import RequestError
+from policies.engine.host import HostPattern
 from policies.engine.pattern import SegmentPattern
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request
@@ -134,6 +136,9 @@ class Points:
         for scope, part in enumerate(parts):
             if part.place.labels is not None:
                 wishes.append(Wish(scope, "host", part.place.labels))
+            if Literal(SniIsHost(), IS_TRUE) in part.place.literals:
+                # The host is the server name, so what is asked of this is asked of that.
+                wishes += [Wish(scope, "host", labels_pattern(pattern)) for pattern in _sole_server_names(part)]
             if part.place.path is not None:
                 wishes.append(Wish(scope, "path", part.place.path))
         return words_from_wishes(wishes, {"host": shape.host, "path": shape.path, **lengths}, shape.slashed, fresh)
@@ -182,6 +187,13 @@ class _Means:
     host: str
     now: float
     fresh: Callable[[str], str]
+
+
+def _sole_server_names(part: Part) -> Iterator[HostPattern]:
+    """The patterns that the server name must match, where it must match that one."""
+    for literal in part.place.literals:
+        if literal.is_positive and isinstance(literal.condition, SniIn) and len(literal.condition.patterns) == 1:
+            yield literal.condition.patterns[0]
 
 
 def _points(point: Point, requests: Iterable[Request]) -> Iterator[Point]:

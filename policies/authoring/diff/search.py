@@ -11,7 +11,7 @@ from enum import Enum
 
 from policies.authoring.diff.disagreement import depends_on_caller
 from policies.authoring.diff.limits import MAX_POINTS, MAX_POINTS_OF_QUESTION
-from policies.authoring.diff.literal import CallerIs, ClockIn, Literal, Literals, Point, SniIsHost
+from policies.authoring.diff.literal import CallerIs, ClockIn, Literal, Literals, Point, SniIn, SniIsHost
 from policies.authoring.diff.pairing import EntryPair
 from policies.authoring.diff.parts import Part, PolicyParts, RuleParts
 from policies.authoring.diff.points import Found, Points, Shape
@@ -29,6 +29,7 @@ class Doubt(Enum):
 
     TOO_MANY = "too many rules overlap to try every combination"
     NOT_BLOCKED = "no single rule was found to stand in the way"
+    SERVER_NAMES = "with strict_sni, a long list of server names is not compared with hosts one by one"
     TIME_ZONES = "daily windows of different time zones are compared for one year only"
     HEADERS = "whether rules set one header to different values depends on the caller"
     OPEN_URIS = "several URI patterns ending in ** are compared for equal lengths only"
@@ -154,6 +155,8 @@ class _Question:
         zones = {str(item.condition.timezone) for item in literals if isinstance(item.condition, ClockIn)}
         if len(zones) > 1:
             self._doubts.add(Doubt.TIME_ZONES)
+        if any(isinstance(item.condition, SniIn) and len(item.condition.patterns) > 1 for item in literals):
+            self._doubts.add(Doubt.SERVER_NAMES)
         uris = [
             item.condition.selector
             for item in literals

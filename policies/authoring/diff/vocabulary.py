@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
-from policies.authoring.diff.literal import CallerIs, Condition
+from policies.authoring.diff.literal import CallerIs, Condition, SniIn
 from policies.authoring.diff.parts import PolicyParts
 from policies.authoring.diff.words import labels_pattern
 from policies.engine.pattern import SegmentPattern, Wild
@@ -54,7 +54,10 @@ class Vocabulary:
                 continue
             self._seen.add(condition)
             self.kinds.add(kind_of(condition))
-            if isinstance(condition, CallerIs) and isinstance(condition.selector, UriIs):
+            if isinstance(condition, SniIn):
+                depths = [self._read(labels_pattern(pattern)) for pattern in condition.patterns]
+                self.host_depth = max(self.host_depth, *depths)
+            elif isinstance(condition, CallerIs) and isinstance(condition.selector, UriIs):
                 pattern = condition.selector.pattern
                 self.uri_depth = max(self.uri_depth, self._read(pattern))
                 self.has_open_uris = self.has_open_uris or (pattern.rest and condition.selector.trust is None)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import combinations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -155,12 +156,14 @@ def policy_of(rules: list[Rule], strict: bool = False) -> PolicySet | None:
     return load_policy({"policy.yaml": text.encode()}, _files()).policy
 
 
-EDITS = st.tuples(st.sampled_from(["drop", "replace", "add", "swap"]), st.integers(0, 3), RULE, st.booleans())
+EDITS = st.tuples(st.sampled_from(["drop", "replace", "add", "swap"]), st.integers(0, 3), RULE)
+#: `strict_sni` before and after.
+STRICT = st.sampled_from([(False, False), (False, False), (True, True), (True, False), (False, True)])
 
 
-def edited(rules: list[Rule], edit: tuple[str, int, Rule, bool]) -> list[Rule]:
+def edited(rules: list[Rule], edit: tuple[str, int, Rule]) -> list[Rule]:
     """`rules` after one edit, as a person makes them; a rule keeps three of its four parts when it is replaced."""
-    kind, number, rule, _ = edit
+    kind, number, rule = edit
     at = number % len(rules)
     if kind == "drop" and len(rules) > 1:
         return [*rules[:at], *rules[at + 1 :]]
@@ -202,11 +205,11 @@ def _explained(compared: Compared, comparison: Comparison, point: Point, widenin
 
 
 @LAW
-@given(RULES, EDITS, st.lists(REQUESTS, min_size=1, max_size=40))
+@given(RULES, EDITS, st.lists(REQUESTS, min_size=1, max_size=40), STRICT)
 def test_every_request_that_is_decided_otherwise_lies_in_a_reported_change(
-    rules: list[Rule], edit: tuple[str, int, Rule, bool], asked: list[Request]
+    rules: list[Rule], edit: tuple[str, int, Rule], asked: list[Request], strict: tuple[bool, bool]
 ) -> None:
-    old, new = policy_of(rules), policy_of(edited(rules, edit), edit[3] and edit[0] == "swap")
+    old, new = policy_of(rules, strict[0]), policy_of(edited(rules, edit), strict[1])
     if old is None or new is None:
         return
     comparison = Comparison(old, new, NOW)
@@ -219,3 +222,49 @@ def test_every_request_that_is_decided_otherwise_lies_in_a_reported_change(
         was, now = evaluate(old, one).allowed, evaluate(new, one).allowed
         if was is not now:
             assert _explained(compared, comparison, _point(one, comparison), now)
+
+
+TRUSTS = st.sets(
+    st.sampled_from(["p: {anchors: [p.pem]}", "q: {anchors: [p.pem]}", "r: {anchors: [mesh.pem]}"]), min_size=1
+)
+TRUST_SELECTORS = st.sampled_from(
+    [
+        "authenticated",
+        "{trust: p}",
+        "{trust: [p, q]}",
+        "{trust: r}",
+        "{not: {trust: q}}",
+        "{all: [{trust: p}, {trust: r}]}",
+    ]
+)
+TRUST_RULES = st.lists(st.tuples(st.sampled_from(["allow", "allow", "deny"]), TRUST_SELECTORS), min_size=1, max_size=3)
+
+
+def _trusting(entries: set[str], rules: list[tuple[str, str]]) -> PolicySet | None:
+    lines = [f"  - {{id: r{number}, {effect}: {who}, to: any}}" for number, (effect, who) in enumerate(rules)]
+    text = "\n".join(["version: 1", f"trust: {{{', '.join(sorted(entries))}}}", "rules:", *lines])
+    return load_policy({"policy.yaml": text.encode()}, _files()).policy
+
+
+@LAW
+@given(TRUSTS, TRUSTS, TRUST_RULES, TRUST_RULES, st.booleans())
+def test_trust_entries_that_come_go_and_change_their_names_are_compared_by_whom_they_vouch_for(
+    before: set[str], after: set[str], rules: list[tuple[str, str]], others: list[tuple[str, str]], same: bool
+) -> None:
+    old, new = _trusting(before, rules), _trusting(after, rules if same else others)
+    if old is None or new is None:
+        return
+    comparison = Comparison(old, new, NOW)
+    compared = comparison.compared()
+    assert compared.unproved == ()
+    differing: set[bool] = set()
+    keys = [pair.key for pair in comparison.pairs]
+    for trust in (frozenset(chosen) for size in (1, 2, 3) for chosen in combinations(keys, size)):
+        asked = request(caller(trust=()), "/a")
+        point = Point(Caller(None, trust), asked, "h.example", ("a",))
+        was, now = (
+            evaluate(policy, one).allowed
+            for policy, one in zip((old, new), comparison.search.requests(point), strict=True)
+        )
+        differing |= {now} if was is not now else set()
+    assert {change.widening for change in compared.changes} == differing

@@ -137,3 +137,26 @@ def test_what_depends_on_a_name_in_a_header_is_not_called_equal() -> None:
     _, found = compared(old, old.replace("set_headers: {x-role: a}", "set_headers: {x-role: b}"))
     assert not found.is_empty
     assert found.may_narrow
+
+
+SERVER_NAMES = """
+version: 1
+strict_sni: true
+trust: {mesh: {anchors: [mesh.pem], spiffe_trust_domain: td}}
+rules:
+  - {id: one, allow: authenticated, to: {paths: [/a]}, when: {sni: ["*.y.example"]}}
+"""
+
+
+def test_with_strict_sni_a_server_name_is_asked_of_the_host() -> None:
+    comparison, found = compared(SERVER_NAMES, SERVER_NAMES.replace('"*.y', '"**.y'))
+    (finding,) = found.findings
+    assert finding.widening
+    assert effects(comparison, found) == [(True, "deny", "allow")]
+
+
+def test_the_deeper_of_two_patterns_decides_how_long_a_host_may_have_to_be() -> None:
+    old = SERVER_NAMES.replace("/a]}", "/a], hosts: ['**.example']}")
+    comparison, found = compared(old, old.replace('"*.y', '"*.z.y'))
+    assert {finding.widening for finding in found.findings} == {True, False}
+    assert all(answer in {(True, "deny", "allow"), (False, "allow", "deny")} for answer in effects(comparison, found))
