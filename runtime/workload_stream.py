@@ -54,6 +54,7 @@ class WorkloadStream:
         self._metrics = metrics
         self._jitter = jitter
         self._problem = ""
+        self._said = ""
         self._failures = 0
         self._silent_since: float | None = monotonic()
         self._stop = Event()
@@ -109,7 +110,7 @@ class WorkloadStream:
         with self._messages() as messages:
             for message in messages:
                 self._problem = self.told.take(message)
-                self._failures, self._silent_since = 0, None
+                self._said, self._failures, self._silent_since = "", 0, None
                 self.tried.set()
 
     @contextmanager
@@ -127,9 +128,16 @@ class WorkloadStream:
             self._silent_since = monotonic()
         self._problem, self._failures = problem, failures
         self._metrics.bundle_updates[BundleResult.FAILED].inc()
+        self._say(problem)
+        self.tried.set()
+
+    def _say(self, problem: str) -> None:
+        """Once, however often it is met again: it is asked every few seconds, and `/readyz` tells all the while."""
+        if problem == self._said:
+            return
+        self._said = problem
         message = "Workload API gone, last good bundles kept" if self.told.any_good else "Workload API tells no bundle"
         _LOGGER.warning(message, extra={"facts": {"api": str(self._api), "problem": problem}})
-        self.tried.set()
 
 
 def _failure(error: grpc.RpcError) -> tuple[grpc.StatusCode | None, str]:

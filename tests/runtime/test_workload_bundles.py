@@ -186,6 +186,16 @@ def test_an_agent_that_refuses_says_why_and_is_asked_again(
     eventually(lambda: listening.latest() == bundle_of(OLD))
 
 
+def test_an_agent_that_stays_away_is_told_of_once(
+    api: WorkloadApiServer, listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "MAX_RECONNECT_SECONDS", 0.1)
+    api.refusal = grpc.StatusCode.PERMISSION_DENIED
+    listening.latest()
+    eventually(lambda: listening.count(BundleResult.FAILED) >= 4)
+    assert caplog.text.count("Workload API tells no bundle") == 1
+
+
 def test_a_silent_agent_is_waited_for_a_bounded_time(api: WorkloadApiServer, listening: Listening) -> None:
     listening.latest()
     assert not listening.bundles.wait_for_first(0.2)
