@@ -37,6 +37,7 @@ bench: $(READY) ## one table of what a decision costs
 
 fuzz: $(READY) ## hostile input against one law after the other, a minute in all
 	$(BIN)/python -m fuzz --seconds 60
+	PEERGATE_EXAMPLES=5000 $(BIN)/python -m pytest tests/extauth/native/test_against_the_engine.py --timeout 3600
 
 soak: $(READY) ## policies, certificates, CAs and CRLs swapped under load, clients that stall, outages of OCSP and xds
 	PEERGATE_SOAK_SECONDS=30 $(BIN)/python -m pytest tests/envoy/test_reload_under_load.py

@@ -26,10 +26,15 @@ class Seen:
     valid: bool = True
 
 
-def seen_from_request(request: Request, facts: IdentityFacts, serial: str, chain: str, *, valid: bool = True) -> Seen:
-    """As the filters note it."""
-    kinds = (facts.uri, facts.dns, facts.email, facts.ip)
+def seen_from_request(
+    request: Request, facts: IdentityFacts | None, serial: str, chain: str, *, valid: bool = True
+) -> Seen:
+    """As the filters note it; `facts` None: no certificate."""
+    kinds = (None,) * 4 if facts is None else (facts.uri, facts.dns, facts.email, facts.ip)
     sans = "|".join(",".join(map(str, names or ())) or "-" for names in kinds)
+    if facts is None:
+        serial = chain = "-"
+        valid = False
     path = request.target.partition("?")[0]
     headers = {name: ",".join(values) for name, values in request.headers.items()}
     return Seen(
