@@ -132,24 +132,26 @@ class _Judge:
 class _SpiffeIds:
     """SPIFFE ID patterns of one trust domain.
 
-    `complete`: the classes of `patterns` are all there are. For each caller, what the patterns that it matches have in
-    common is one of the overlaps, and a sample of it with as many segments matches just the same patterns.
+    `complete`: the classes of `patterns` are all there are. For each caller without an exact entry, what the patterns
+    that it matches have in common is one of the overlaps, and a sample of it with as many segments matches just the
+    same patterns. A sample that has an exact entry stands for nobody else.
     """
 
     def __init__(self, patterns: frozenset[SegmentPattern], domain: str) -> None:
         written = sorted("/".join(map(str, pattern.segments)) for pattern in patterns if pattern.is_literal)
-        self.literals = [uri for uri in written if _is_caller(uri)]
+        self.literals = dict.fromkeys(uri for uri in written if _is_caller(uri))
         self._wild = sorted((pattern for pattern in patterns if not pattern.is_literal), key=spiffe_sans)
         whole = SegmentPattern((domain,), rest=True)
         overlaps = _overlaps([whole, *self._wild]) if len(self._wild) <= MAX_CALLER_PATTERNS else None
-        self.complete = overlaps is not None and not any(map(_is_odd, self._wild))
+        self.complete = overlaps is not None and not any(map(_is_odd, patterns))
         self._overlaps = overlaps if overlaps is not None and self.complete else ()
         self._longest = max(len(pattern.segments) for pattern in (whole, *self._wild)) + 1
 
     def patterns(self, judge: _Judge) -> Iterator[Pattern]:
         """A class for each way of matching some of the patterns and not the others."""
         found: dict[frozenset[SegmentPattern], str] = {}
-        for uri in filter(_is_caller, (uri for overlap in self._overlaps for uri in _samples(overlap, self._longest))):
+        samples = (uri for overlap in self._overlaps for uri in _samples(overlap, self._longest))
+        for uri in (uri for uri in samples if _is_caller(uri) and uri not in self.literals):
             segments = uri_segments(uri)
             found.setdefault(frozenset(p for p in self._wild if p.bound(segments) is not None), uri)
         for met, uri in found.items():
@@ -166,7 +168,7 @@ class _DnsNames:
     def __init__(self, patterns: frozenset[HostPattern]) -> None:
         self.literals = sorted({pattern.suffix for pattern in patterns if pattern.depth == 0})
         self._wild = sorted((pattern for pattern in patterns if pattern.depth), key=str)
-        odd = any(_ANY in pattern.suffix.split(".") for pattern in self._wild)
+        odd = any(_ANY in pattern.suffix.split(".") for pattern in patterns)
         self.complete = len(self._wild) <= MAX_CALLER_PATTERNS and not odd
 
     def patterns(self, judge: _Judge) -> Iterator[Pattern]:

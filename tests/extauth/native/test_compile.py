@@ -109,6 +109,17 @@ def test_a_rule_that_may_deny_is_asked_before_another_allows() -> None:
     assert ask(pinned, BILLER) == "ask:identity"
 
 
+def test_a_caller_below_a_literal_name_is_not_that_name() -> None:
+    rules = """\
+rules:
+  - {id: literal, allow: {uri: "spiffe://acme.internal/a"}, to: any}
+  - {id: below, allow: {uri: "spiffe://acme.internal/a/**"}, to: {paths: [/below]}}
+"""
+    assert ask(rules, "spiffe://acme.internal/a", "/v1") == "allow:literal"
+    assert ask(rules, "spiffe://acme.internal/a/b", "/v1") == "none:no_matching_rule"
+    assert ask(rules, "spiffe://acme.internal/a/b", "/below") == "allow:below"
+
+
 @pytest.mark.parametrize("target", ["/v1%2f", "//v1", "/.v1", "/v1;a", "*", "", "/v1\\", "/v%31"])
 def test_a_path_that_is_not_plain_is_asked(target: str) -> None:
     assert ask("rules: [{id: a, allow: authenticated, to: any}]", BILLER, target) == "ask:path"
