@@ -105,6 +105,10 @@ class Hub:
             except StreamRefusedError as error:
                 self._end(session, error)
                 return
+            except Exception:
+                _LOGGER.exception("a request of an Envoy could not be handled, its stream ends")
+                self._end(session, StreamRefusedError("INTERNAL", "peergate failed on this request"))
+                return
             if known is None and session.stream.node is not None:
                 self._make_room(session, session.stream.node)
 
