@@ -4,6 +4,7 @@ Over mTLS all are served by the gateway's own server, as `gateway.application` d
 of them is what is measured. Those without TLS run on uvicorn as it comes and are told of a certificate.
 """
 
+import gc
 import json
 import socket
 import sys
@@ -22,6 +23,7 @@ from gateway.proxy.app import ReverseProxy
 from gateway.proxy.destination import Destination
 from gateway.server.server import GatewayServer
 from runtime.address import UnixAddress
+from runtime.limits import YOUNG_OBJECTS
 from runtime.listener import listener_from_address
 
 #: Names of the files in FOLDER: the policy, the certificates by host, the port of the upstream.
@@ -65,7 +67,8 @@ KINDS: dict[str, Callable[[Path], Any]] = {
 
 
 def main(kind: str, path: str, folder: Path) -> None:
-    """Serve until the process ends."""
+    """Serve until the process ends, with the settings of the collector that the gateway has."""
+    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     if kind == UPSTREAM or kind.startswith(PLAIN):
         serve_plain(kind, path, folder)
         return

@@ -1,5 +1,6 @@
 """Serving an application of one's own with our TLS server: others do not tell an application who connects."""
 
+import gc
 import signal
 from typing import Any
 
@@ -7,6 +8,7 @@ from gateway.middleware import Authorizer
 from gateway.server.live_contexts import LiveContexts
 from gateway.server.server import GatewayServer
 from runtime.address import address_from_text
+from runtime.limits import YOUNG_OBJECTS
 from runtime.listener import listener_from_address
 from runtime.listener_tls import LiveTls, TlsFiles
 from runtime.service_log import start_service_log
@@ -24,6 +26,7 @@ def serve_application(app: Any, authorizer: Authorizer, *, listen: str, cert: st
     of the policy. Call it from the main thread. Raises ConfigurationError before anything listens.
     """
     start_service_log()
+    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     contexts = LiveContexts(LiveTls(TlsFiles(cert, key, flag_prefix="")), authorizer)
     server = GatewayServer(app, listener_from_address(address_from_text(listen)), lambda: contexts.current)
     with SignalInbox() as signals:
