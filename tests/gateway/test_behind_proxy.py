@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +16,7 @@ import pytest
 from pki.authority import Authority, Issued
 from tests.extauth.service_process import eventually
 from tests.gateway.gateway import POLICY, files_in
-from tests.gateway.server.world import BILLING, billing
+from tests.gateway.server.world import BILLING, Client, billing, mesh
 from tests.gateway.service_process import Upstream
 from tests.proxies.front_proxies import Site, nginx
 from tests.proxies.front_proxies import running as running_proxy
@@ -53,9 +53,14 @@ def gateway(folder: Path, *flags: str) -> Iterator[tuple[str, Upstream]]:
         upstream.close()
 
 
-def asked(place: str, target: str, *headers: str) -> tuple[int, bytes]:
-    with socket.socket(socket.AF_UNIX) as connection:
+def asked(place: str, target: str, *headers: str, hop: Client | None = None) -> tuple[int, bytes]:
+    """The answer to a request; `hop`: who speaks TLS to the gateway."""
+    with ExitStack() as open_until_answered:
+        connection = open_until_answered.enter_context(socket.socket(socket.AF_UNIX))
         connection.connect(place)
+        if hop is not None:
+            tls = hop.context().wrap_socket(connection, server_hostname="localhost")
+            connection = open_until_answered.enter_context(tls)
         closing = [] if "Connection: Upgrade" in headers else [CLOSE]
         lines = "".join(f"{header}\r\n" for header in (*headers, *closing))
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
@@ -106,6 +111,23 @@ def test_who_is_no_trusted_hop_gets_nothing_not_even_what_needs_no_certificate(t
             assert (status, b"request_malformed" in body) == (403, True)
             assert asked(place, target)[0] == 403
         assert upstream.heads == []
+
+
+def test_over_mtls_a_hop_is_who_its_certificate_says(tmp_path: Path) -> None:
+    edge = "spiffe://acme.internal/ns/edge/sa/nginx"
+    tls = ["--cert", str(tmp_path / "served.pem"), "--key", str(tmp_path / "served.key")]
+    header = certificate_header(billing())
+    with gateway(tmp_path, *tls, "--trusted-hop", f"unix,spiffe={edge}") as (place, upstream):
+        hop = Client(mesh().issue(uri=[edge]))
+        assert asked(place, "/v1/a", header, hop=hop) == (200, b"served")
+        assert asked(place, "/v1/a", hop=hop)[0] == 403
+        # A caller of the policy is no hop: neither for others nor for itself.
+        for target in ("/v1/a", "/healthz"):
+            assert asked(place, target, header, hop=Client(billing()))[0] == 403
+            assert asked(place, target, hop=Client(billing()))[0] == 403
+        with pytest.raises(OSError):
+            asked(place, "/healthz", hop=Client())
+        assert len(upstream.heads) == 1
 
 
 @pytest.mark.parametrize("spoofed", [{}, {"Ssl-Client-Cert": "x"}, {"ssl_client_cert": "x"}])
