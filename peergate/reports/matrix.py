@@ -26,6 +26,8 @@ _MARKS = {
 }
 #: Stands for every identity, or every route.
 EVERY = "*"
+#: Rules of one cell that are written out where people read.
+_SHOWN_USES = 20
 #: Columns of a terminal between two columns of the grid.
 _GAP = 2
 
@@ -177,11 +179,18 @@ def _print_list(console: Console, matrix: Matrix) -> None:
 def _facts(matrix: Matrix, column: int, cell: Cell) -> Iterator[tuple[Text, Text]]:
     """A cell as lines: the route, then one rule a line."""
     name = Text(plain(matrix.columns[column].name), _MARKS[cell.verdict][1])
-    for use in telling_uses(cell):
-        yield name, styled(use_text(use))
+    for line in use_lines(cell):
+        yield name, styled(line)
         name = Text()
     if cell.shadow is not None:
         yield name, styled((f"with shadow rules: {cell.shadow}", "magenta"))
+
+
+def use_lines(cell: Cell) -> list[str]:
+    """The rules of a cell for people, who read a few: a line each, the rest counted."""
+    uses = telling_uses(cell)
+    rest = len(uses) - _SHOWN_USES
+    return [*map(use_text, uses[:_SHOWN_USES]), *([f"and {rest} more rules"] if rest > 0 else [])]
 
 
 def telling_uses(cell: Cell) -> list[Use]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 
-from peergate.reports.matrix import notes, said_cells, telling_uses, use_text, whole_cells
+from peergate.reports.matrix import notes, said_cells, telling_uses, use_lines, use_text, whole_cells
 from policies.authoring.matrix.axes import Axis
 from policies.authoring.matrix.cell import Use, Verdict
 from policies.authoring.matrix.matrix import Matrix
@@ -103,7 +103,7 @@ def _list(matrix: Matrix) -> Iterator[str]:
             yield f"<section><h2>{escape(axis.name)}</h2><p>{escape(axis.text)}</p><ul>"
             last = row
         shadow = f" ({cell.shadow} with shadow rules)" if cell.shadow is not None else ""
-        rules = "; ".join(map(use_text, telling_uses(cell)))
+        rules = "; ".join(use_lines(cell))
         yield (
             f'<li data-row="{row}" data-column="{column}"><b>{cell.verdict}{shadow}</b> '
             f"{escape(matrix.columns[column].name)}: {escape(rules)}</li>"

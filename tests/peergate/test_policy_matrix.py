@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pki.authority import Authority
 from tests.peergate.commands import LIBRARY, STARTER, Peergate
 
 
@@ -97,3 +98,19 @@ def test_text_of_the_author_is_text_on_the_page(peergate: Peergate, tmp_path: Pa
     assert "<b>{{" not in ended.out
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', ended.out)
     assert HOSTILE in [use[2] for use in json.loads(data)["uses"]]
+
+
+def test_where_people_read_the_rules_of_a_cell_are_few_and_the_rest_is_counted(
+    peergate: Peergate, tmp_path: Path
+) -> None:
+    (tmp_path / "root.pem").write_bytes(Authority.root("root").pem)
+    blocked = "\n".join(f'  - {{id: b{n:02}, deny: {{fingerprint: "sha256:{n:064x}"}}, to: r}}' for n in range(60))
+    (tmp_path / "policy.yaml").write_text(
+        "version: 1\ntrust: {ca: {anchors: [root.pem]}}\nroutes: {r: {hosts: [h]}}\nrules:\n"
+        f"  - {{id: all, allow: authenticated, to: r}}\n{blocked}\n"
+    )
+    row = "authenticated"
+    out = peergate("policy", "matrix", str(tmp_path)).out
+    assert "and 41 more rules" in out
+    said = json.loads(peergate("policy", "matrix", str(tmp_path), "--format", "json").out)
+    assert [len(cell["rules"]) for cell in said["cells"] if cell["identity"] == row] == [61]
