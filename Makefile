@@ -67,6 +67,7 @@ system-deps: ## system packages for the tests (Debian, Ubuntu)
 	@missing=""; \
 	command -v openssl >/dev/null || missing="$$missing openssl"; \
 	command -v curl >/dev/null || missing="$$missing curl"; \
+	command -v git >/dev/null || missing="$$missing git"; \
 	command -v nginx >/dev/null || test -x /usr/sbin/nginx || missing="$$missing nginx"; \
 	command -v haproxy >/dev/null || test -x /usr/sbin/haproxy || missing="$$missing haproxy"; \
 	command -v caddy >/dev/null || missing="$$missing caddy"; \

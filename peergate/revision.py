@@ -35,6 +35,8 @@ def checked_out(argument: str, other: str) -> Iterator[tuple[Path, Path]]:
         _git(top, "read-tree", commit, environment=own_index)
         _git(top, "checkout-index", "--all", "--quiet", f"--prefix={root}/", environment=own_index)
         policy = root / inside
+        if not policy.resolve().is_relative_to(root.resolve()):
+            raise ArgumentError(f"{str(inside)!r} is a link that leads out of the revision {revision!r}")
         if not policy.exists():
             raise ArgumentError(f"the revision {revision!r} has no {str(inside)!r}; name another one as REV:PATH")
         yield policy, root

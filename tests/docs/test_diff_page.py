@@ -31,7 +31,7 @@ def test_the_example_is_what_the_command_prints(
 
 def test_the_workflow_calls_the_command_with_flags_that_it_has(peergate: Peergate) -> None:
     workflow = yaml.safe_load(BLOCKS["yaml ci"])
-    calls = [step["run"] for step in workflow["jobs"]["access"]["steps"] if "peergate" in step.get("run", "")]
+    calls = [step["run"] for step in workflow["jobs"]["access"]["steps"] if "peergate policy" in step.get("run", "")]
     assert len(calls) == 2
     known = peergate("policy", "diff", "--help").out
     assert all(flag in known for call in calls for flag in re.findall(r"--[a-z-]+", call))

@@ -214,10 +214,27 @@ def test_problems_of_a_revision_are_named_after_it(peergate: Peergate, repositor
         ("--output=x", "no such option: --output (see peergate policy diff --help)"),
     ],
 )
-def test_what_is_neither_is_one_line(peergate: Peergate, repository: Path, old: str, error: str) -> None:
+def test_what_is_neither_is_one_line(
+    peergate: Peergate, repository: Path, monkeypatch: pytest.MonkeyPatch, old: str, error: str
+) -> None:
+    monkeypatch.chdir(repository)
     ended = peergate("policy", "diff", old, str(repository / "policies"))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"peergate: {error}"), ended.err
+
+
+def test_a_link_that_leads_out_of_the_revision_is_not_followed(
+    peergate: Peergate, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be compared with what is there now, and so with itself."""
+    monkeypatch.chdir(repository)
+    (repository / "current").symlink_to(repository / "policies")
+    commit(repository)
+    ended = peergate("policy", "diff", "HEAD:current", str(repository / "policies"))
+    assert (ended.code, ended.err) == (
+        2,
+        "peergate: 'current' is a link that leads out of the revision 'HEAD'\n",
+    )
 
 
 def test_outside_of_a_repository_git_says_so(

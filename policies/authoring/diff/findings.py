@@ -88,7 +88,7 @@ def _loosened(change: Change) -> Finding:
         change.allow.rule.id,
         "",
         ("every caller",),
-        ("what it may, with a TLS server name that is not the host",),
+        ("be served under a TLS server name that is not the host",),
         f"strict_sni {'no longer' if change.widening else 'now'} set",
         change.witness,
     )

@@ -110,7 +110,7 @@ def _lists(old: TrustEntry, new: TrustEntry) -> Iterable[TrustChange]:
             continue
         before, after = (frozenset[int]().union(*(crl.serials for crl in crls)) for crls in (mine, its))
         gone, added = len(before - after), len(after - before)
-        counted = f"{gone} certificates no longer revoked, {added} more" if gone or added else "lists the same"
+        counted = f"no longer lists {gone}, newly lists {added}" if gone or added else "lists the same"
         yield TrustChange(
             new.name, f"CRL of {issuer}: {counted}", widens=not added or bool(gone), narrows=not gone or bool(added)
         )

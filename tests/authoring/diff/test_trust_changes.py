@@ -33,7 +33,7 @@ def test_a_certificate_that_is_no_longer_revoked_may_widen() -> None:
     back = found(policy(ENTRY, BOTH_REVOKED), policy(ENTRY))
     (change,) = back.trust
     assert (change.text, change.widens, change.narrows) == (
-        "CRL of CN=root a: 1 certificates no longer revoked, 0 more",
+        "CRL of CN=root a: no longer lists 1, newly lists 0",
         True,
         False,
     )
