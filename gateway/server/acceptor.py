@@ -113,9 +113,10 @@ class Acceptor:
             await self._connect(connection, attempt)
             self._count(True)
         except (OSError, ConnectionRefused) as error:
+            # Closed first: what is said of a stranger's certificate must not keep its connection.
+            _forget(connection, attempt)
             self._count(False)
             self._failures.say(attempt, error)
-            _forget(connection, attempt)
         except asyncio.CancelledError:
             _forget(connection, attempt)
             raise
