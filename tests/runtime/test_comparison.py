@@ -218,7 +218,7 @@ def test_two_workers_compare_and_the_next_policys_problems_touch_nothing(tmp_pat
     policy = write_policy(tmp_path / "policy")
     following = write_policy(tmp_path / "next", BROKEN)
     with service(tmp_path, policy, f"shadow_policy={following.parent}", "workers=2") as running:
-        refused = f"--shadow-policy: it has problems, nothing is compared: {following}:0:0: "
+        refused = f"--shadow-policy: it has problems, nothing is compared: {following}:4:8: wrong_type: "
         eventually(lambda: [notice.startswith(refused) for notice in notices(running)] == [True])
         code, body = running.readiness()
         assert (code, body["state"], body["problems"]) == (200, "serving", [])
