@@ -84,7 +84,18 @@ def _ads(discovery: Discovery) -> Json:
         "transport_api_version": "V3",
         "set_node_on_first_message_only": True,
         "grpc_services": [
-            {"envoy_grpc": {"cluster_name": DISCOVERY_CLUSTER, "authority": discovery.server_name}},
+            {
+                "envoy_grpc": {
+                    "cluster_name": DISCOVERY_CLUSTER,
+                    "authority": discovery.server_name,
+                    "retry_policy": {
+                        "retry_back_off": {
+                            "base_interval": seconds(limits.DISCOVERY_RETRY_SECONDS),
+                            "max_interval": seconds(limits.DISCOVERY_MAX_RETRY_SECONDS),
+                        }
+                    },
+                }
+            },
         ],
     }
 

@@ -35,3 +35,7 @@ CHAIN_DEPTH = MAX_CHAIN_DEPTH + 1
 #: Seconds between two pings to the discovery service, and for the answer to one; later it counts as gone.
 DISCOVERY_PING_SECONDS = 10.0
 DISCOVERY_PONG_SECONDS = 5.0
+#: Seconds until a lost connection to the discovery service is tried again, doubled each time (Envoy: 0.5 to 30).
+#: A policy may be that late after an outage.
+DISCOVERY_RETRY_SECONDS = 0.25
+DISCOVERY_MAX_RETRY_SECONDS = 5.0
