@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from itertools import product
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,7 @@ def _assert_agrees(policy: PolicySet, compiled: Compiled, facts: IdentityFacts |
         assert (tuple(names.split(",")) if names else ()) == decision.identities
 
 
+@pytest.mark.timeout(900)
 @LAW
 @given(_rules(_selectors(URIS)), SPIFFE_CALLERS, QUESTIONS)
 def test_envoy_decides_about_spiffe_ids_as_the_engine_does(
@@ -173,6 +175,7 @@ def test_envoy_decides_about_spiffe_ids_as_the_engine_does(
             _assert_agrees(policy, compiled, facts, one)
 
 
+@pytest.mark.timeout(900)
 @LAW
 @given(_rules(_selectors(DNS)), DNS_CALLERS, QUESTIONS)
 def test_envoy_decides_about_dns_names_as_the_engine_does(
