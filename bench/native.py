@@ -115,6 +115,7 @@ def _decided_natively(mesh: Mesh, folder: Path, size: int) -> Change:
     named = f"{anchors}, intermediates: [issuing.pem], crls: [issuing.crl]"
     path.write_text(path.read_text(encoding="utf-8").replace(anchors, named), encoding="utf-8")
     compiled = compiled_from_policy(loaded_policy(path), mesh.time)
+    stamp = "" if compiled.admission is None else compiled.admission.stamp
     authorization = Authorization(UnixAddress(str(own / "nobody.sock")))
 
     def change(chain: Any) -> None:
@@ -123,7 +124,7 @@ def _decided_natively(mesh: Mesh, folder: Path, size: int) -> Change:
         manager["http_filters"] = [*http_filters(compiled, authorization), *manager["http_filters"]]
         manager |= manager_options()
         manager["route_config"] |= route_options()
-        chain["filters"] = [*network_filters(), *chain["filters"]]
+        chain["filters"] = [*network_filters(stamp), *chain["filters"]]
 
     return change
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from policies.engine.policy_set import PolicySet
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Authorities, PathSearch, authority_problem
+from policies.peer.digest import sha256
 from policies.peer.limits import MIN_RSA_BITS
 from policies.peer.revocation import Revocation
 from policies.peer.signature import rsa_shortness
@@ -27,6 +28,7 @@ class Admission:
     - `until`: epoch seconds after which peergate is asked again: a CA has expired, or no CRL is current.
     - `serials`: of what the CRLs list, whoever issued it.
     - `max_lifetime`: seconds, None = unbounded.
+    - `stamp`: what tells connections that were let in by these CAs from those that were let in by others.
     """
 
     entry: str
@@ -35,6 +37,7 @@ class Admission:
     until: float
     serials: frozenset[int]
     max_lifetime: float | None
+    stamp: str
 
 
 def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
@@ -65,7 +68,15 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
         until=until,
         serials=frozenset[int]().union(*(crl.serials for crl in heeded)),
         max_lifetime=entry.max_lifetime,
+        stamp=_stamp(entry),
     )
+
+
+def _stamp(entry: TrustEntry) -> str:
+    """Sixteen hex digits over the CAs of `entry`, and which of them are anchors."""
+    anchors = ",".join(sorted(ca.sha256.hex() for ca in entry.anchors))
+    others = ",".join(sorted(ca.sha256.hex() for ca in entry.intermediates))
+    return sha256(f"{anchors};{others}".encode()).hex()[:16]
 
 
 def _is_questionable(ca: Certificate, entry: TrustEntry, store: TrustStore) -> bool:

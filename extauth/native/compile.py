@@ -17,6 +17,7 @@ from extauth.native.matcher import (
     PATH,
     SANS,
     SERIAL,
+    TRUST,
     action,
     all_of,
     any_of_these,
@@ -63,8 +64,13 @@ def asking_everything(why: str) -> Compiled:
     return Compiled(in_order([], asked(why)), None, None)
 
 
-def compiled_from_policy(policy: PolicySet, time: float, ports: tuple[int, ...] = ()) -> Compiled:
-    """The policy at `time` (epoch seconds) for a listener that clients know by the default port or one of `ports`."""
+def compiled_from_policy(
+    policy: PolicySet, time: float, ports: tuple[int, ...] = (), *, stamped: bool = True
+) -> Compiled:
+    """The policy at `time` (epoch seconds) for a listener that clients know by the default port or one of `ports`.
+
+    `stamped`: the listener tells which CAs let a connection in (`extauth.native.filters.network_filters`).
+    """
     admission = admission_from_policy(policy, time)
     if not isinstance(admission, str) and policy.strict_sni:
         admission = "strict_sni"
@@ -77,6 +83,7 @@ def compiled_from_policy(policy: PolicySet, time: float, ports: tuple[int, ...] 
         *_first_gates(policy, ports),
         (_WITHOUT_CERTIFICATE, compilation.without_certificate()),
         *_certificate_gates(admission, callers.admitted, mentioned),
+        *([(negated(equals(state_input(TRUST), admission.stamp)), asked("trust-changed"))] if stamped else []),
     ]
     return Compiled(compilation.matcher(gates), _names(callers), admission)
 

@@ -5,7 +5,7 @@ of it, every request is asked; where nobody answers, it is denied.
 """
 
 from extauth.native.compile import Compiled
-from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL
+from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL, TRUST
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
 from extauth.native.validity import NOT_AFTER, NOT_BEFORE
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
@@ -33,9 +33,15 @@ _CONNECTION_FACTS = {
 }
 
 
-def network_filters() -> list[Json]:
-    """Network filters to put before the connection manager: they note the certificate of each connection, once."""
+def network_filters(stamp: str = "") -> list[Json]:
+    """Network filters to put before the connection manager: they note the certificate of each connection, once.
+
+    `stamp`: of the CAs that let connections in (`Admission.stamp`): a CA that is taken out of the policy lets nobody in
+    anew, but what it let in stays open, and is asked about. Empty where the listener does not change with the policy.
+    """
     values: list[JsonValue] = [_state(key, value) for key, value in _CONNECTION_FACTS.items()]
+    if stamp:
+        values.append(_state(TRUST, stamp))
     return [
         typed(
             "envoy.filters.network.set_filter_state",

@@ -47,7 +47,7 @@ class NativeCompiler:
 
     def __call__(self, policy: PolicySet) -> Sequence[Json]:
         """Raises ResourceError if the policy has another filter than there are places for."""
-        compiled = compiled_from_policy(policy, self._clock(), self._ports)
+        compiled = compiled_from_policy(policy, self._clock(), self._ports, stamped=False)
         self._until = inf if compiled.admission is None else compiled.admission.until
         return placed(http_filters(compiled, self._authorization))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extauth.native.compile import compiled_from_policy
+from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.native.report import WORDS, NativeReport, report_from_policy
 from peergate.console import print_facts, stdout, styled
@@ -57,7 +57,7 @@ def export_envoy(path: str, ports: Sequence[int], listener: Listener | None) -> 
 def _filters(policy: PolicySet, ports: Sequence[int]) -> Json:
     compiled = compiled_from_policy(policy, time.time(), tuple(ports))
     return {
-        "network_filters": [*network_filters()],
+        "network_filters": [*network_filters(_stamp(compiled))],
         "http_filters": [*http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER))],
         "http_connection_manager": manager_options(),
         "route_config": route_options(),
@@ -87,13 +87,17 @@ def _bootstrap(policy: PolicySet, ports: Sequence[int], listener: Listener) -> J
             admin=TcpAddress("127.0.0.1", 9901),
             access_log=Path("/dev/stdout"),
             native=NativeFilters(
-                tuple(network_filters()),
+                tuple(network_filters(_stamp(compiled))),
                 tuple(http_filters(compiled, authorization)),
                 manager_options(),
                 route_options(),
             ),
         )
     )
+
+
+def _stamp(compiled: Compiled) -> str:
+    return "" if compiled.admission is None else compiled.admission.stamp
 
 
 def report_envoy(path: str, form: Format) -> ExitCode:

@@ -78,7 +78,8 @@ class UpEnvoy:
         self._applied = policy, until if until > now else inf
         # The CAs come last: who is let in meets a filter that knows them.
         self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
-        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy)))
+        stamp = "" if compiled.admission is None else compiled.admission.stamp
+        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
         self._files.write(CLIENT_CAS_SECRET, SECRET, self._client_cas(policy))
 
     def stop(self, seconds: float) -> None:
@@ -105,7 +106,7 @@ class UpEnvoy:
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
             return asking_everything("internal-error")
 
-    def _envoy_settings(self, policy: PolicySet | None) -> EnvoySettings:
+    def _envoy_settings(self, policy: PolicySet | None, stamp: str = "") -> EnvoySettings:
         source = self._files.source
         return EnvoySettings(
             listen=self._address,
@@ -118,7 +119,7 @@ class UpEnvoy:
             upstream=self._settings.upstream,
             admin=UnixAddress(str(self._folder / "admin.sock")),
             native=NativeFilters(
-                of_connection=tuple(network_filters()),
+                of_connection=tuple(network_filters(stamp)),
                 of_request=tuple(discovered_filters(source(POLICY_FILE), self._authorization)),
                 of_manager=manager_options(),
                 of_route=route_options(),

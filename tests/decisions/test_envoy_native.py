@@ -53,7 +53,7 @@ class NativeFronts:
             folder.mkdir()
             compiled = compiled_from_policy(policy, time.time())
             native = NativeFilters(
-                tuple(network_filters()),
+                tuple(network_filters(compiled.admission.stamp if compiled.admission else "")),
                 tuple(http_filters(compiled, self._authorization)),
                 manager_options(),
                 route_options(),

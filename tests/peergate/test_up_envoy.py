@@ -153,6 +153,15 @@ def test_a_revoked_certificate_is_refused_on_an_open_connection_within_two_secon
     assert other.status() == 200
 
 
+def test_a_connection_that_a_removed_ca_let_in_is_refused(world: World) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    other = Authority.root("mesh")
+    (world.folder / "other.pem").write_bytes(other.pem)
+    world.apply(POLICY.replace("anchors: [ca.pem]", "anchors: [other.pem]").replace(", crls: [crls]", ""))
+    assert within(2, lambda: caller.status() == 403)
+
+
 def test_a_certificate_that_expires_is_refused_on_an_open_connection(world: World) -> None:
     caller = world.caller(lives=timedelta(seconds=2))
     assert caller.status() == 200

@@ -195,6 +195,7 @@ def bootstrap(rules: str, folder: Path) -> Json:
     for name, content in {"s.pem": server.pem, "s.key": server.key_pem, "ca.pem": ROOT.pem}.items():
         (folder / name).write_bytes(content)
     compiled = compiled_of(rules)
+    assert compiled.admission is not None
     return bootstrap_from_settings(
         EnvoySettings(
             listen=TcpAddress("127.0.0.1", 0),
@@ -203,7 +204,10 @@ def bootstrap(rules: str, folder: Path) -> Json:
             upstream=TcpAddress("127.0.0.1", 1),
             admin=UnixAddress(str(folder / "admin.sock")),
             native=NativeFilters(
-                tuple(network_filters()), tuple(filters_of(compiled)), manager_options(), route_options()
+                tuple(network_filters(compiled.admission.stamp)),
+                tuple(filters_of(compiled)),
+                manager_options(),
+                route_options(),
             ),
         )
     )

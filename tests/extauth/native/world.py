@@ -24,7 +24,7 @@ def policy_of(rules: str, trust: str = MESH) -> PolicySet:
 
 def compiled_of(rules: str, trust: str = MESH) -> Compiled:
     """The same, compiled."""
-    return compiled_from_policy(policy_of(rules, trust), TIME)
+    return compiled_from_policy(policy_of(rules, trust), TIME, stamped=False)
 
 
 def filters_of(compiled: Compiled) -> list[Json]:
