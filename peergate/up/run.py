@@ -29,6 +29,8 @@ def _show(configuration: UpConfiguration, front: UpFront) -> None:
         ("decisions", configuration.decision_log),
         ("operations", f"{configuration.ops}: /readyz, /metrics" if configuration.ops else "off (--ops HOST:PORT)"),
     ]
+    if configuration.native:
+        facts.insert(4, ("", "Envoy does not see a leaf's key usage, CA flag and key length: docs/native.md"))
     console.print(styled(("peergate up", "bold")))
     print_facts(console, facts, indent=2)
     for problem in status.problems:

@@ -193,6 +193,7 @@ def test_an_agent_that_stays_away_is_told_of_once(
     api.refusal = grpc.StatusCode.PERMISSION_DENIED
     listening.latest()
     eventually(lambda: listening.count(BundleResult.FAILED) >= 4)
+    eventually(lambda: "Workload API tells no bundle" in caplog.text)
     assert caplog.text.count("Workload API tells no bundle") == 1
 
 
