@@ -54,10 +54,10 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
         return "crl_urls"
     if entry.unfetched and entry.revocation is Revocation.REQUIRE:
         return "revocation"
-    current = [ca for ca in entry.authorities if ca.not_before <= time <= ca.not_after]
-    if not current or any(_is_questionable(ca, entry, policy.trust) for ca in entry.authorities):
+    # A CA that has ended lets nobody in anew, but its connections and sessions may still be there.
+    if any(ca.not_after < time or _is_questionable(ca, entry, policy.trust) for ca in entry.authorities):
         return "authority"
-    until = min(ca.not_after for ca in current)
+    until = min((ca.not_after for ca in entry.authorities), default=-math.inf)
     if entry.revocation is Revocation.REQUIRE:
         until = min(until, *(_proven_until(ca, policy.trust, time) for ca in entry.authorities))
     heeded = () if entry.revocation is Revocation.OFF else entry.crls

@@ -94,9 +94,12 @@ def _told_apart(
     complete: bool,
     anonymous: NativeCaller,
 ) -> NativeCallers:
-    """A caller with an exact entry and no name is asked where patterns have names: it would be given one of these."""
-    if any(pattern.caller.names for pattern in patterns):
-        exact = {sans: caller if caller.names else replace(caller, unclear=True) for sans, caller in exact.items()}
+    """Where a caller with an exact entry has no name, callers whose pattern has one are asked: it would be given it."""
+    if any(not caller.names for caller in exact.values()):
+        patterns = tuple(
+            replace(pattern, caller=replace(pattern.caller, unclear=True)) if pattern.caller.names else pattern
+            for pattern in patterns
+        )
     return NativeCallers(admitted, exact, patterns, complete, anonymous)
 
 

@@ -33,7 +33,7 @@ from extauth.native.matcher import (
 from extauth.native.mentioned import Mentioned, mentioned_by_policy
 from extauth.native.names import Names, asked
 from extauth.native.places import AUTHORITY, METHOD, Places
-from extauth.native.validity import carries_one_of, validity
+from extauth.native.validity import carries_one_of, short_path, validity
 from policies.engine.limits import MAX_METHOD_CHARS
 from policies.engine.policy_set import PolicySet
 from runtime.envoy.proto_json import Json
@@ -81,7 +81,7 @@ def compiled_from_policy(
     compilation = _Compilation(policy, callers, Names(policy.generation), ports)
     gates = [
         *_first_gates(policy, ports),
-        (_WITHOUT_CERTIFICATE, compilation.without_certificate()),
+        (all_of([_WITHOUT_CERTIFICATE, short_path()]), compilation.without_certificate()),
         *_certificate_gates(admission, callers.admitted, mentioned),
         *([(negated(equals(state_input(TRUST), admission.stamp)), asked("trust-changed"))] if stamped else []),
     ]
@@ -174,18 +174,20 @@ class _Compilation:
 
 def _names(callers: NativeCallers) -> Json | None:
     """A matcher that finds, as the name of an action, the identities of a caller, separated by commas."""
-    exact = {
-        sans: action(",".join(caller.names), permits=True) for sans, caller in callers.exact.items() if caller.names
-    }
+    exact = {sans: _called(caller) for sans, caller in callers.exact.items() if caller.names}
     by_pattern = [
-        (_of_class(pattern), action(",".join(pattern.caller.names), permits=True))
+        (all_of([fits(_SANS, callers.admitted), _of_class(pattern)]), _called(pattern.caller))
         for pattern in callers.patterns
-        if pattern.caller.names
+        if pattern.caller.names and not pattern.caller.unclear
     ]
     if not exact and not by_pattern:
         return None
     elsewhere = nested(in_order(by_pattern)) if by_pattern else None
     return exact_map(_SANS, exact, elsewhere) if exact else in_order(by_pattern)
+
+
+def _called(caller: NativeCaller) -> Json:
+    return action(",".join(caller.names), permits=True)
 
 
 def _of_class(pattern: Pattern) -> Json:

@@ -25,7 +25,7 @@ def validity(admission: Admission) -> Json:
     not_after = tree.number(tree.header(NOT_AFTER))
     conditions = [
         tree.call("_<=_", now, tree.call("timestamp", not_after)),
-        tree.call("_<=_", tree.call("size", tree.field(tree.name("request"), "path")), tree.integer(MAX_PATH_CHARS)),
+        _short_path(tree),
     ]
     if math.isfinite(admission.until):
         until = tree.call("timestamp", tree.integer(math.floor(admission.until)))
@@ -34,6 +34,15 @@ def validity(admission: Admission) -> Json:
         lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))
         conditions.append(tree.call("_<=_", lifetime, tree.integer(math.floor(admission.max_lifetime))))
     return _holds("validity", tree.joined("_&&_", conditions))
+
+
+def short_path() -> Json:
+    """A predicate: the path is not too long to judge."""
+    return _holds("short", _short_path(_Tree()))
+
+
+def _short_path(tree: "_Tree") -> Json:
+    return tree.call("_<=_", tree.call("size", tree.field(tree.name("request"), "path")), tree.integer(MAX_PATH_CHARS))
 
 
 def carries_one_of(names: Iterable[str]) -> Json:
