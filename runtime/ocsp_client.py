@@ -67,9 +67,10 @@ class OcspClient:
                 if responder is None:
                     return None
                 dropped = self._make_room()
-                asked = Asked(question, responder, self._revoked.get(_subject(question)))
+                asked = Asked(question, responder)
             self._asked[question] = asked
             asked.seen = monotonic()
+            self._heed(asked)
             if not asked.queued:
                 asked.first = None if _is_current(asked.answer, time()) else FirstAnswer()
                 asked.responder.put(asked)
@@ -199,9 +200,16 @@ class OcspClient:
         self._asked.pop(oldest).gone = True
         return oldest
 
+    def _heed(self, asked: Asked) -> None:
+        """What any responder has said of a revocation counts for whoever is asked. The lock is held."""
+        revoked = self._revoked.get(_subject(asked.question))
+        if revoked is not None and (asked.answer is None or not asked.answer.replaces(revoked)):
+            asked.answer = revoked
+
     def _note_revoked(self, question: OcspQuestion, answer: OcspAnswer, known: OcspAnswer | None) -> None:
         """Remember who is revoked apart: a policy that names another responder changes nothing about that."""
         subject = _subject(question)
+        others: list[OcspQuestion] = []
         with self._lock:
             before = self._revoked.get(subject)
             if before is None or answer.replaces(before):
@@ -210,6 +218,10 @@ class OcspClient:
                     self._revoked[subject] = answer
             if len(self._revoked) > MAX_OCSP_ASKED:
                 del self._revoked[next(iter(self._revoked))]
+            if answer.status is OcspStatus.REVOKED:
+                others = [other for other in self._asked if other != question and _subject(other) == subject]
+        for other in others:
+            self._tell(other)
         if answer.status is not OcspStatus.REVOKED:
             return
         if known is None or known.status is not OcspStatus.REVOKED:

@@ -33,10 +33,10 @@ class Asked:
 
     __slots__ = ("answer", "failures", "first", "gone", "problem", "question", "queued", "responder", "seen")
 
-    def __init__(self, question: OcspQuestion, responder: "Responder", answer: OcspAnswer | None) -> None:
+    def __init__(self, question: OcspQuestion, responder: "Responder") -> None:
         self.question = question
         self.responder = responder
-        self.answer = answer
+        self.answer: OcspAnswer | None = None
         self.problem = ""
         self.failures = 0
         self.seen = 0.0

@@ -144,6 +144,11 @@ class Timeline:
         """Whether a path leads from the leaf to an anchor."""
         return any(candidacy.paths for candidacy in self._candidacies)
 
+    def anchors_above(self, issuer: Certificate) -> frozenset[Certificate]:
+        """The anchors of the paths on which `issuer` has signed the leaf."""
+        paths = (path.certificates for candidacy in self._candidacies for path in candidacy.paths)
+        return frozenset(path[-1] for path in paths if path[1] == issuer)
+
     @property
     def text_size(self) -> int:
         """Bytes that the problems of the entries take at most: each names certificates, and each is its own text."""

@@ -139,6 +139,11 @@ class TrustStore:
             ((anchor, crl) for prepared, (key, crl) in heeded for anchor in self._anchors_above(key, prepared)),
         )
         self._newest_seen = self._remembered(previous)
+        self._newest_bundles: dict[TrustDomain, int] = {} if previous is None else dict(previous._newest_bundles)
+        for entry in self.entries:
+            if entry.spiffe_trust_domain is not None and entry.bundle_sequence is not None:
+                known = self._newest_bundles.get(entry.spiffe_trust_domain, entry.bundle_sequence)
+                self._newest_bundles[entry.spiffe_trust_domain] = max(known, entry.bundle_sequence)
         self._revoked_authorities = self._find_revoked_authorities()
 
     def standing(self, presented: Presented, time: float) -> Standing:
@@ -192,19 +197,21 @@ class TrustStore:
         )
 
     def crls_gone(self, previous: "TrustStore", entry: TrustEntry) -> frozenset[CrlKey]:
-        """The CAs of `entry` that have no CRL here, though they had one in `previous`, the last good generation."""
+        """The CAs of `entry` that have no CRL here, though they had one in `previous` or a generation before it.
+
+        A CA that was gone for a while, as with a bundle that is told anew, has not been forgiven what it revoked.
+        """
         if entry.revocation is Revocation.OFF:
             return frozenset()
-        own = {(ca.subject, ca.spki_sha256) for ca in entry.authorities}
-        return (previous.lists.keys - self.lists.keys) & own
+        own = frozenset((ca.subject, ca.spki_sha256) for ca in entry.authorities)
+        return own & (previous._newest_seen.keys() - self.lists.keys)
 
     def newer_bundle(self, entry: TrustEntry) -> int | None:
-        """The sequence number that the bundle of the same trust domain has here, if that of `entry` may be older.
+        """The highest number that a bundle of the trust domain had, here or before, if that of `entry` may be older.
 
         One without a number may be: from before the trust domain numbered its bundles.
         """
-        known = (one.bundle_sequence for one in self.entries if one.spiffe_trust_domain == entry.spiffe_trust_domain)
-        newest = next((sequence for sequence in known if sequence is not None), None)
+        newest = None if entry.spiffe_trust_domain is None else self._newest_bundles.get(entry.spiffe_trust_domain)
         proven = newest is None or (entry.bundle_sequence is not None and entry.bundle_sequence >= newest)
         return None if proven else newest
 
@@ -231,20 +238,24 @@ class TrustStore:
 
     def _answered(self, presented: PresentedCertificate, timeline: Timeline) -> Timeline:
         """`timeline` with what responders have answered by now."""
-        answers = tuple(map(self._answer, timeline.questions))
+        answers = tuple(self._answer(question, timeline) for question in timeline.questions)
         if answers == timeline.answers:
             return timeline
         answered = timeline.answered(answers)
         self._timelines.put(presented.key, answered, _weight(presented, answered))
         return answered
 
-    def _answer(self, question: OcspQuestion) -> OcspAnswer | None:
-        """The last answer; None too for one whose responder a CRL lists, unless it revokes."""
+    def _answer(self, question: OcspQuestion, timeline: Timeline) -> OcspAnswer | None:
+        """The last answer; None too for one whose responder a CRL lists, unless it revokes.
+
+        The CRL may be under another key of the CA, as for any certificate that the CA issued.
+        """
         answer = self.answers.latest(question)
         if answer is None or answer.delegate is None or answer.status is OcspStatus.REVOKED:
             return answer
-        listed = any(answer.delegate in crl.serials for crl in self.lists.of(question.issuer))
-        return None if listed else answer
+        issuer = question.issuer
+        lists = (crl for anchor in timeline.anchors_above(issuer) for crl in self.lists.revoking(issuer, anchor))
+        return None if any(answer.delegate in crl.serials for crl in lists) else answer
 
     def _candidacy(
         self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared, *, verified: bool

@@ -8,6 +8,7 @@ from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from policies.language.load import load_policy
 from policies.peer.bundle_source import BundleSource, WorkloadApi
+from policies.peer.crl_source import CrlSource
 from policies.peer.spiffe import TrustDomain
 from policies.peer.trust import AnchorSource
 from tests.engine.callers import NoFiles, loaded
@@ -461,6 +462,32 @@ def test_a_withdrawn_bundle_trusts_nobody_and_is_no_problem_with_crls_either() -
     assert found.trust.entries[0].anchors == ()
 
 
+class TellingAndFetching(Telling):
+    """A Workload API, and a CRL from a URL, None as long as it cannot be fetched."""
+
+    def __init__(self, told: bytes | None, crl: bytes | None) -> None:
+        super().__init__(told)
+        self.crl = crl
+
+    def fetched(self, source: CrlSource) -> bytes | None:
+        return self.crl
+
+
+def test_a_bundle_that_is_withdrawn_and_told_again_pardons_nobody() -> None:
+    text = f"version: 1\n{trust(f'{LIVE}, crls: [{{url: https://crl.example/m}}]')}".encode()
+
+    def told(bundle: bytes, crl: bytes | None, previous: PolicySet | None) -> tuple[PolicySet | None, list[str]]:
+        found = load_policy({"p.yaml": text}, TellingAndFetching(bundle, crl), previous)
+        return found.policy, [problem.code for problem in found.problems]
+
+    revoking = MESH.crl([LEAF.certificate])
+    first, _ = told(MESH.issued.der, revoking, None)
+    withdrawn, codes = told(b"", None, first)
+    assert (withdrawn is not None, codes) == (True, [])
+    assert told(MESH.issued.der, None, withdrawn) == (None, ["crl_missing"])
+    assert told(MESH.issued.der, revoking, withdrawn)[1] == []
+
+
 def test_a_numbered_bundle_file_may_give_way_to_a_workload_api() -> None:
     numbered, _ = _with_bundle(7)
     assert _with_live_bundle(MESH.issued.der, previous=numbered)[1] == []
@@ -488,6 +515,16 @@ def test_a_bundle_with_a_lower_sequence_than_the_last_good_one_is_a_problem() ->
     assert _with_bundle(6, first) == (None, ["bundle_older"])
     for sequence in (7, 8):
         assert _with_bundle(sequence, first)[1] == []
+
+
+def test_a_bundle_that_was_taken_out_for_a_while_comes_back_no_older() -> None:
+    first, _ = _with_bundle(7)
+    without = load_policy(
+        {"p.yaml": f"version: 1\n{trust('anchors: [root.pem]')}".encode()}, NoFiles(TRUST_FILES), first
+    )
+    assert without.policy is not None
+    assert _with_bundle(6, without.policy) == (None, ["bundle_older"])
+    assert _with_bundle(7, without.policy)[1] == []
 
 
 def test_a_bundle_without_sequence_may_be_older_than_one_that_had_a_number() -> None:

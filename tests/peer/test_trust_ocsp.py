@@ -172,6 +172,22 @@ def test_a_responder_that_a_crl_lists_proves_nothing_good_and_still_revokes() ->
     assert standing(known(revoked), entry(crl=stale)).reason is Reason.CERTIFICATE_REVOKED
 
 
+def test_a_responder_that_the_other_key_of_the_ca_lists_proves_nothing_good() -> None:
+    old, new = MESH.intermediate("issuing"), MESH.intermediate("issuing")
+    leaf, stranger = old.issue(dns=["a.example"]), PARTNER.intermediate("issuing")
+
+    def found(crl: bytes, *entries: TrustEntry) -> Reason | None:
+        issuing = (parsed(old.issued), parsed(new.issued))
+        mesh = replace(entry(), intermediates=issuing, crls=(crl_from_bytes(crl),))
+        return standing(known(replace(GOOD, delegate=4711)), mesh, *entries, leaf=leaf).reason
+
+    assert found(new.crl([1])) is None
+    assert found(new.crl([4711])) is Reason.REVOCATION_UNKNOWN
+    # One of the same name below another anchor says nothing about it.
+    partner = entry("partner", PARTNER, Revocation.IF_AVAILABLE, None, stranger.crl([4711]))
+    assert found(new.crl([1]), replace(partner, intermediates=(parsed(stranger.issued),))) is None
+
+
 def test_revocation_comes_after_dates_and_svid_rules() -> None:
     assert standing(known(REVOKED), time=TIME + 2 * 86_400).reason is Reason.CERTIFICATE_EXPIRED
     svid = replace(entry(), spiffe_trust_domain=TrustDomain.parse("td"))

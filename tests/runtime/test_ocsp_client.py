@@ -285,6 +285,22 @@ def test_who_is_revoked_stays_so_when_forgotten_and_for_another_responder(
         assert found.status is OcspStatus.REVOKED
 
 
+def test_a_revocation_counts_for_a_question_that_was_answered_good_before(asking: Asking, server: OcspServer) -> None:
+    server.answer = always()
+    asking.becomes(OcspStatus.GOOD)
+    with ocsp_server() as other:
+        other.answer = always(status=REVOKED)
+        elsewhere = question(LEAF, MESH, other.source())
+        asking.changed.clear()
+        eventually(lambda: (found := asking.client.latest(elsewhere)) is not None and found.final, 5)
+    assert asking.question() in asking.changed
+    assert asking.status() is OcspStatus.REVOKED
+    server.answer = always()
+    asking.client.refresh()
+    eventually(lambda: asking.count(OcspResult.OLDER) > 0, 5)
+    assert asking.status() is OcspStatus.REVOKED
+
+
 def test_only_so_many_responders_are_asked(asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_OCSP_RESPONDERS", 1)
     asking.status()
