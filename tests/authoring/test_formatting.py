@@ -39,6 +39,7 @@ CASES = {
         "rules:\n- id: a\n  allow: [b]\n-   id: c\n    to:\n    - d\n",
         "rules:\n  - id: a\n    allow: [b]\n  - id: c\n    to:\n      - d\n",
     ),
+    "lists within lists": ('- "a"\n-\n\n -\n\n  - "12:30"\n', '- "a"\n\n- - - "12:30"\n'),
     "sections stand apart": (
         "version: 1\n# who\nidentities:\n  a: {dns: b}\n\n\nroutes:\n\n  c:\n    hosts: [d]\n\n\n  e: {hosts: [f]}\n\n",
         "version: 1\n\n# who\nidentities:\n  a: {dns: b}\n\nroutes:\n  c:\n    hosts: [d]\n\n  e: {hosts: [f]}\n",

@@ -66,7 +66,11 @@ class Layout:
             self._comment_behind(value, margin)
         if key is None:
             head = f"{start}- "
-            self._put_value(head, value, indent) if on_line else self._block_of(value, indent + STEP, head)
+            if on_line:
+                self._put_value(head, value, indent)
+            else:
+                self._opened = True
+                self._block_of(value, indent + STEP, head)
             return
         head = f"{start}{self._key(key)}:"
         if on_line:
