@@ -11,7 +11,6 @@ from policies.engine.caller import CallerState
 from policies.engine.condition import is_grpc
 from policies.engine.decision import Decision
 from policies.engine.path import Segments
-from policies.engine.pattern import SegmentPattern, Wild
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
 from policies.engine.route import Alternative
@@ -128,7 +127,7 @@ def _alternative(asked: _Asked, way: Alternative) -> Iterable[Missing]:
     if way.host is not None and way.host.bound(asked.host) is None:
         yield Missing("host", _or([str(way.host)]))
     if way.path is not None and way.path.bound(asked.segments) is None:
-        yield Missing("path", _or([_written(way.path)]))
+        yield Missing("path", _or([f"/{way.path}"]))
     if way.grpc and asked.request.method != "POST":
         yield Missing("method", _or(["POST"]))
     if way.grpc and not is_grpc(asked.request):
@@ -147,15 +146,6 @@ def _circumstances(asked: _Asked, rule: Rule) -> Iterable[Missing]:
         yield Missing("source address", "as `from` and `not_from` ask")
     if rule.when is not None and rule.when.truth(asked.request) < least:
         yield Missing("time or server name", "as `when` asks")
-
-
-def _written(pattern: SegmentPattern) -> str:
-    parts = [part if isinstance(part, str) else _wild(part) for part in pattern.segments]
-    return "/" + "/".join([*parts, "**"] if pattern.rest else parts)
-
-
-def _wild(part: Wild) -> str:
-    return "*" if part.capture is None else f"{{{part.capture}}}"
 
 
 def _or(words: Sequence[str]) -> str:

@@ -25,6 +25,10 @@ class Wild:
 
     capture: str | None = None
 
+    def __str__(self) -> str:
+        """As a policy writes it."""
+        return "*" if self.capture is None else f"{{{self.capture}}}"
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentPattern:
@@ -55,6 +59,10 @@ class SegmentPattern:
             ):
                 return None
         return bindings
+
+    def __str__(self) -> str:
+        """The segments as a policy writes them, decoded; a path has one more `/` before them."""
+        return "/".join([*map(str, self.segments), *(("**",) if self.rest else ())])
 
     @property
     def captures(self) -> frozenset[str]:

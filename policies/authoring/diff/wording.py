@@ -17,22 +17,14 @@ from policies.authoring.diff.literal import (
     SourceIn,
 )
 from policies.authoring.diff.parts import Place
+from policies.authoring.selector_words import field_text
 from policies.engine.pattern import SegmentPattern
 from policies.engine.selector import (
-    DigestIn,
-    DnsIs,
-    EmailIs,
-    IpSanIn,
-    NameHas,
-    NameIs,
     Selector,
-    SerialIn,
     TrustIs,
     Unauthenticated,
-    UriIs,
 )
 from policies.language.compiler.values import DAYS
-from policies.peer.attribute import ATTRIBUTE_NAMES
 
 #: Conditions of one caller that are spelled out.
 _MOST = 4
@@ -75,7 +67,7 @@ def _target(place: Place) -> str:
 
 def path_text(pattern: SegmentPattern | None) -> str:
     """A path pattern as a policy writes it; empty for any path."""
-    return "" if pattern is None else "/" + _segments(pattern, "/")
+    return "" if pattern is None else f"/{pattern}"
 
 
 def conditions(place: Place) -> list[str]:
@@ -138,33 +130,8 @@ def _selector(selector: Selector, entries: Mapping[str, str]) -> str:
             return f"a certificate of {_entries(names, entries)}"
         case Unauthenticated():
             return "anyone without a certificate"
-        case UriIs(pattern):
-            return f"uri {_segments(pattern, '/')}"
-        case DnsIs(host):
-            return f"dns {host}"
-        case EmailIs(address):
-            return f"email {address}"
-        case IpSanIn(networks):
-            return f"ip_san {', '.join(map(str, networks))}"
-        case NameIs(of_issuer, name):
-            return f"{'issuer' if of_issuer else 'subject'} {name.text}"
-        case NameHas(of_issuer, oid, values):
-            named = f"{ATTRIBUTE_NAMES.get(oid, oid)}={' or '.join(sorted(values))}"
-            return f"{'issuer' if of_issuer else 'subject'} {named}"
-        case DigestIn(of_spki, digests):
-            shown = " or ".join(digest.hex()[:_DIGITS] for digest in sorted(digests))
-            return f"{'pin' if of_spki else 'fingerprint'} sha256 {shown}…"
-        case SerialIn(serials):
-            return f"serial {' or '.join(f'{serial:x}' for serial in sorted(serials))}"
-    return type(selector).__name__
+    return field_text(selector)
 
 
 def _entries(keys: Iterable[str], names: Mapping[str, str]) -> str:
     return " or ".join(sorted(names[key] for key in keys))
-
-
-def _segments(pattern: SegmentPattern, separator: str) -> str:
-    parts = [
-        part if isinstance(part, str) else f"{{{part.capture}}}" if part.capture else "*" for part in pattern.segments
-    ]
-    return separator.join([*parts, "**"] if pattern.rest else parts)
