@@ -5,7 +5,6 @@ from math import isfinite
 
 from policies.language.wording import quoted
 from policies.peer.certificate import Certificate
-from policies.peer.crl import Crl
 
 # The first and the last second that RFC 3339 can write.
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
@@ -46,9 +45,3 @@ def called(certificate: Certificate) -> str:
     san = certificate.extensions.san
     names = (*san.uri, *san.dns, *san.email, *map(str, san.ip))
     return quoted(certificate.subject.text or next(iter(names), "a certificate without a name"))
-
-
-def crl_called(crl: Crl) -> str:
-    """A CRL by its issuer, its number, and the time it speaks for."""
-    number = "" if crl.number is None else f" number {crl.number}"
-    return f"the CRL{number} of {quoted(crl.issuer.text)} ({utc(crl.this_update)} to {utc(crl.next_update)})"
