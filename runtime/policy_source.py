@@ -248,7 +248,10 @@ class PolicyReading:
                 content = self._content(path, MAX_POLICY_FILE_BYTES)
             except OSError as error:
                 code = Code.FILE_TOO_LARGE if error.errno == errno.EFBIG else Code.FILE_UNREADABLE
-                self._problem(path, code, f"cannot be read: {_words(error)}")
+                hint = "check the path and its permissions; it is taken as soon as it can be read"
+                self._problem(
+                    path, code, f"cannot be read: {_words(error)}", hint if code == Code.FILE_UNREADABLE else ""
+                )
                 continue
             files[_shown(path)] = content
         return files

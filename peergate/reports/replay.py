@@ -57,7 +57,8 @@ def print_summary(console: Console, summary: Summary, generation: str) -> None:
         ("deny -> allow", f"{summary.widened:,}"),
         ("allow -> deny", f"{summary.narrowed:,}"),
         ("same by other rules", f"{summary.by_other_rules:,}"),
-        ("allowed, denied now", f"{summary.allowed:,}, {summary.denied:,}"),
+        ("allowed by this policy", f"{summary.allowed:,}"),
+        ("denied by this policy", f"{summary.denied:,}"),
     ]
     if summary.undecided:
         facts.append(("without an earlier effect", f"{summary.undecided:,}"))
