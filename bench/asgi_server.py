@@ -79,19 +79,25 @@ def main(kind: str, path: str, folder: Path) -> None:
 
 def serve_plain(kind: str, path: str, folder: Path) -> None:
     """Without TLS."""
-    config = {"loop": "uvloop", "http": "httptools", "ws": "none", "lifespan": "off", "log_level": "warning"}
-    plain = {"access_log": False, "proxy_headers": False, "server_header": False, "date_header": False}
+    config: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "ws": "none", "lifespan": "off"}
+    plain: dict[str, Any] = {
+        "log_level": "warning",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "date_header": False,
+    }
     if kind == UPSTREAM:
         listeners = [
             socket.socket(socket.AF_UNIX),
             socket.create_server(("127.0.0.1", int((folder / PORT).read_text()))),
         ]
         listeners[0].bind(path)
-        uvicorn.Server(uvicorn.Config(allow_all, **config, **plain)).run(listeners)  # type: ignore[arg-type]
+        uvicorn.Server(uvicorn.Config(allow_all, **config, **plain)).run(listeners)
         return
     app = told(KINDS[kind.removeprefix(PLAIN)](folder), json.loads((folder / CHAINS).read_text()))
     # Connections wait until it is their server's turn again.
-    uvicorn.run(app, uds=path, timeout_keep_alive=60, **config, **plain)  # type: ignore[arg-type]
+    uvicorn.run(app, uds=path, timeout_keep_alive=60, **config, **plain)
 
 
 if __name__ == "__main__":

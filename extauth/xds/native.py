@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from math import inf
 from time import time
 
-from extauth.native.compile import compiled_from_policy
+from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.xds.errors import ResourceError
 from policies.engine.policy_set import PolicySet
 from runtime.envoy.connection_manager import NativeFilters
 from runtime.envoy.discovery import FilterPlace, json_of_place
 from runtime.envoy.ext_authz import Authorization
+from runtime.envoy.limits import CONNECTION_SECONDS, DRAIN_SECONDS
 from runtime.envoy.proto_json import Json, type_url
 
 _HTTP = "envoy.extensions.filters.http."
@@ -40,16 +41,33 @@ class NativeCompiler:
         self._ports = ports
         self._clock = clock
         self._until = inf
+        self._authorities = frozenset[bytes]()
+        self._asked_until = -inf
 
     def until(self) -> float:
-        """When the filters that were compiled last stop to decide, and ask (epoch seconds): a CA or a CRL has ended."""
+        """When the filters that were compiled last are to be made again (epoch seconds).
+
+        A CA or a CRL ends, and Envoys would ask from then on; or the last connection of a removed CA has.
+        """
         return self._until
 
     def __call__(self, policy: PolicySet) -> Sequence[Json]:
         """Raises ResourceError if the policy has another filter than there are places for."""
-        compiled = compiled_from_policy(policy, self._clock(), self._ports, stamped=False)
-        self._until = inf if compiled.admission is None else compiled.admission.until
+        compiled = self._compiled(policy, self._clock())
         return placed(http_filters(compiled, self._authorization))
+
+    def _compiled(self, policy: PolicySet, now: float) -> Compiled:
+        """Everything is asked for as long as a CA that was removed may have open connections: no filter tells them."""
+        authorities = frozenset(policy.trust.client_ca_ders())
+        if self._authorities - authorities:
+            self._asked_until = now + CONNECTION_SECONDS + DRAIN_SECONDS
+        self._authorities = authorities
+        if now < self._asked_until:
+            self._until = self._asked_until
+            return asking_everything("trust-changed")
+        compiled = compiled_from_policy(policy, now, self._ports, stamped=False)
+        self._until = inf if compiled.admission is None else compiled.admission.until
+        return compiled
 
 
 def placed(filters: Sequence[Json]) -> list[Json]:

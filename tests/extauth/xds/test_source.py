@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from math import inf
 from typing import Any
@@ -15,9 +15,13 @@ from extauth.xds.native import PLACES, NativeCompiler, placed
 from extauth.xds.resource_types import FILTER, SECRET
 from extauth.xds.snapshot import Snapshot, Snapshots
 from extauth.xds.source import SnapshotSource, snapshot_from_policy
+from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
+from policies.peer.certificate import certificate_from_der
+from policies.peer.trust import TrustStore
 from runtime.address import TcpAddress
 from runtime.envoy.ext_authz import Authorization
+from runtime.envoy.limits import CONNECTION_SECONDS, DRAIN_SECONDS
 from runtime.envoy.proto_json import Json, type_url
 from tests.extauth.world import POLICY, policy_of
 from tests.extauth.xds.world import eventually, filters_of
@@ -189,6 +193,28 @@ def test_the_compiler_tells_when_what_it_made_ends() -> None:
     assert compiler.until() == entry.anchors[0].not_after
     compiler(policy_of(TWO_ENTRIES))
     assert compiler.until() == inf
+
+
+def test_after_a_ca_was_removed_everything_is_asked_until_its_last_connection_has_ended() -> None:
+    one = policy_of(POLICY)
+    (entry,) = one.trust.entries
+    now = [entry.anchors[0].not_before + 60]
+    compiler = NativeCompiler(ASKING, clock=lambda: now[0])
+    other = certificate_from_der(Authority.root("other").issued.der)
+    both = one.with_trust(TrustStore([replace(entry, anchors=(*entry.anchors, other))]))
+
+    def asks(policy: PolicySet) -> bool:
+        return "ask:trust-changed" in str(compiler(policy)[1])
+
+    assert not asks(one)
+    assert not asks(both)
+    assert asks(one)
+    ends = compiler.until()
+    assert ends == now[0] + CONNECTION_SECONDS + DRAIN_SECONDS
+    now[0] = ends - 1
+    assert asks(one)
+    now[0] = ends
+    assert not asks(one)
 
 
 def test_the_same_snapshot_is_put_in_force_once() -> None:
