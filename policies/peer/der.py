@@ -5,9 +5,10 @@ not: the bytes of names, keys and extensions as they were signed, without conver
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
-from policies.peer.limits import MAX_OID_BYTES
+from policies.peer.limits import MAX_OID_BYTES, MAX_REMEMBERED_OIDS
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 SEQUENCE, SET = 0x30, 0x31
@@ -88,6 +89,7 @@ def bits(value: bytes) -> frozenset[int]:
     return frozenset(bit for bit in range(size) if number >> (size - 1 - bit) & 1)
 
 
+@lru_cache(maxsize=MAX_REMEMBERED_OIDS)
 def oid(value: bytes) -> str:
     """Contents of an OBJECT IDENTIFIER, dotted (X.690 §8.19)."""
     if not value or len(value) > MAX_OID_BYTES or value[-1] & 0x80:

@@ -62,6 +62,8 @@ MAX_CACHED_CHARS = 32 * 1024 * 1024
 #: Bytes of one trust file (anchors or intermediates), explanatory text included.
 MAX_TRUST_FILE_BYTES = 8 * 1024 * 1024
 
+#: Object identifiers whose dotted form is remembered; certificates have a few dozen.
+MAX_REMEMBERED_OIDS = 512
 #: Bytes of the path of a Unix socket, without the closing zero (unix(7)).
 MAX_SOCKET_PATH_BYTES = 107
 #: Characters of a URL that is fetched; longer ones are cut somewhere on the way (RFC 9110 §4.1 asks for 8000 at least).

@@ -109,7 +109,7 @@ def _attribute(part: der.Tlv) -> Attribute:
     fields = der.children(part.value, 2) if part.tag == der.SEQUENCE else ()
     if len(fields) != 2 or fields[0].tag != der.OID:
         raise der.DerError("an attribute is not a type and a value")
-    return _settled(der.oid(fields[0].value), fields[1].raw)
+    return der.oid(fields[0].value), _text(fields[1])
 
 
 def _settled(oid: str, value: str | bytes) -> Attribute:
@@ -120,10 +120,15 @@ def _settled(oid: str, value: str | bytes) -> Attribute:
         (element,) = der.children(value, 1)
     except ValueError as error:
         raise DistinguishedNameError("an attribute value is not one DER element") from error
-    codec = _STRING_CODECS.get(element.tag)
+    return oid, _text(element)
+
+
+def _text(value: der.Tlv) -> str | bytes:
+    """The value as text where it is the DER of a string, else as it is."""
+    codec = _STRING_CODECS.get(value.tag)
     if codec is None:
-        return oid, value
+        return value.raw
     try:
-        return oid, element.value.decode(codec)
+        return value.value.decode(codec)
     except UnicodeDecodeError as error:
         raise DistinguishedNameError("a name holds text that is wrongly encoded") from error

@@ -22,10 +22,11 @@ _SEPARATOR = re.compile("[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u300
 
 def prepared(value: str) -> str:
     """`value` prepared for comparison. Raises DistinguishedNameError for control characters and lone surrogates."""
+    if value.isascii() and value.isprintable():
+        # Most names by far: nothing is refused, mapped or folded but case.
+        return _collapsed(value.lower()) if " " in value else value.lower()
     if _REFUSED.search(value):
         raise DistinguishedNameError("a name holds a control character")
-    if value.isascii():
-        return _collapsed(value.lower())
     return _collapsed(_folded(_SEPARATOR.sub(" ", _NOTHING.sub("", value))))
 
 
