@@ -68,12 +68,15 @@ class World:
         credentials = Credentials(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         credentials.chain.write_bytes(issued.chain_pem)
         credentials.key.write_bytes(issued.key_pem)
+        return Connection(self.connected(client_context(self.folder / "ca.pem", credentials)), issued.certificate)
+
+    def connected(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+        """A connection that is closed in the end, whatever becomes of its handshake."""
         address = self.envoy.address
-        raw = socket.create_connection((address.host, address.port), 5)
-        self.open.enter_context(raw)
-        context = client_context(self.folder / "ca.pem", credentials)
-        tls = self.open.enter_context(context.wrap_socket(raw, server_hostname="h.example"))
-        return Connection(tls, issued.certificate)
+        raw = self.open.enter_context(socket.create_connection((address.host, address.port), 5))
+        tls = context.wrap_socket(raw, server_hostname="h.example", session=session, do_handshake_on_connect=False)
+        self.open.enter_context(tls).do_handshake()
+        return tls
 
 
 @dataclass
@@ -190,11 +193,7 @@ def test_a_connection_that_an_ended_ca_let_in_is_refused_and_so_is_its_resumed_s
     assert caller.status() == 403
 
     def resumed() -> Connection:
-        raw = world.open.enter_context(
-            socket.create_connection((world.envoy.address.host, world.envoy.address.port), 5)
-        )
-        tls = caller.tls.context.wrap_socket(raw, server_hostname="h.example", session=session)
-        return Connection(world.open.enter_context(tls), caller.shown)
+        return Connection(world.connected(caller.tls.context, session), caller.shown)
 
     assert status_of(resumed) in {0, 403}
 
@@ -302,10 +301,7 @@ def test_a_header_that_a_rule_may_set_never_passes_as_it_was_sent(world: World) 
 
 
 def anonymous(world: World) -> Connection:
-    address = world.envoy.address
-    raw = world.open.enter_context(socket.create_connection((address.host, address.port), 5))
-    context = client_context(world.folder / "ca.pem", None)
-    return Connection(world.open.enter_context(context.wrap_socket(raw, server_hostname="h.example")), None)
+    return Connection(world.connected(client_context(world.folder / "ca.pem", None)), None)
 
 
 def test_a_caller_does_not_choose_the_id_of_a_decision(world: World) -> None:
@@ -319,16 +315,9 @@ def test_a_resumed_session_has_the_certificate_of_its_first_handshake(world: Wor
     first = world.caller()
     context = first.tls.context
     context.maximum_version = version
-    address = (world.envoy.address.host, world.envoy.address.port)
-
-    def connected(session: ssl.SSLSession | None) -> Connection:
-        raw = world.open.enter_context(socket.create_connection(address, 5))
-        tls = context.wrap_socket(raw, server_hostname="h.example", session=session)
-        return Connection(world.open.enter_context(tls), first.shown)
-
-    again = connected(None)
+    again = Connection(world.connected(context), first.shown)
     assert again.status() == 200
-    resumed = connected(again.tls.session)
+    resumed = Connection(world.connected(context, again.tls.session), first.shown)
     assert resumed.status() == 200
     assert resumed.tls.session_reused
     (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([first.certificate]))
