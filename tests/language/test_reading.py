@@ -1,5 +1,6 @@
 """A policy file as its author wrote it: the whole of DESIGN's example, and every way in which a shape can be wrong."""
 
+import gc
 import time
 
 import pytest
@@ -346,15 +347,18 @@ def test_a_large_policy_is_read_in_about_the_time_of_parsing_its_yaml() -> None:
     data = source.encode()
 
     def seconds_to_read() -> float:
-        started = time.process_time()
+        gc.collect()
+        started = time.thread_time()
         document_from_bytes("p", data)
-        return time.process_time() - started
+        return time.thread_time() - started
 
     def seconds_to_compose() -> float:
-        started = time.process_time()
+        gc.collect()
+        started = time.thread_time()
         yaml.compose(source, Loader=yaml.CSafeLoader)
-        return time.process_time() - started
+        return time.thread_time() - started
 
     document = document_of(source)
     assert (len(document.identities), len(document.routes), len(document.rules)) == (2000, 2000, 2000)
-    assert min(seconds_to_read() for _ in range(3)) < 2 * min(seconds_to_compose() for _ in range(3))
+    # Another process on the same core slows either side at any moment, so the best pair of neighbours counts.
+    assert min(seconds_to_read() / seconds_to_compose() for _ in range(5)) < 2
