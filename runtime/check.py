@@ -141,27 +141,25 @@ class Checks:
         return self._refused(policy, f"{type(error).__name__} while reading", Reason.INTERNAL_ERROR, started)
 
     def _decided(self, received: Received, read: Read, policy: PolicySet | None, started: float) -> Verdict:
-        request = received.request
+        request, names, xfcc, trace_id = received
         read_again = partial(_request_for, policy, received, read) if self._judge.compares else None
-        judgement = self._judge.decide(
-            policy, request, started=started, trace_id=received.trace_id, read_again=read_again
-        )
-        return self._verdict(judgement, policy, request, received.xfcc, received.names)
-
-    def _refused(self, policy: PolicySet | None, problem: str, reason: Reason, started: float) -> Verdict:
-        return self._verdict(self._judge.refuse(problem, reason=reason, started=started), policy, None, "", ())
-
-    def _verdict(
-        self, judgement: Judgement, policy: PolicySet | None, request: Request | None, xfcc: str, names: Sequence[str]
-    ) -> Verdict:
+        judgement = self._judge.decide(policy, request, started=started, trace_id=trace_id, read_again=read_again)
         if not judgement.permitted:
             return Verdict(judgement)
-        settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers
-        peer = NO_CERTIFICATE if request is None else request.peer
+        peer = request.peer
         passes = False
         if xfcc and isinstance(peer, PresentedCertificate | NamedCaller):
             passes = self._reader.xfcc_may_pass(xfcc, peer)
-        return Verdict(judgement, settable, peer, passes, names, request)
+        return tuple.__new__(Verdict, (judgement, _settable(policy), peer, passes, names, request))
+
+    def _refused(self, policy: PolicySet | None, problem: str, reason: Reason, started: float) -> Verdict:
+        """It may pass all the same, where everything does (`--observe`)."""
+        judgement = self._judge.refuse(problem, reason=reason, started=started)
+        return Verdict(judgement, _settable(policy)) if judgement.permitted else Verdict(judgement)
+
+
+def _settable(policy: PolicySet | None) -> frozenset[str]:
+    return _NOTHING_SETTABLE if policy is None else policy.settable_headers
 
 
 def _request_for(policy: PolicySet | None, received: Received, read: Read, following: PolicySet) -> Request:

@@ -31,6 +31,13 @@ def address_from_text(text: str) -> IpAddress | None:
     return address.ipv4_mapped or IPv6Address(int(address))
 
 
+@lru_cache(maxsize=MAX_REMEMBERED_ADDRESSES)
+def canonical_address(text: str) -> str | None:
+    """`text` as the address that it is would be written; None if it is none."""
+    address = address_from_text(text)
+    return None if address is None else str(address)
+
+
 @dataclass(frozen=True, slots=True)
 class TrustedHops:
     """Peers that may speak for others."""

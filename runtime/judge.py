@@ -23,6 +23,8 @@ from runtime.metrics import Metrics
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("judge")
+# A member of an enumeration costs a descriptor call each time on Python 3.11.
+_ALLOW = Effect.ALLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Judge:
         if policy is None:
             return False
         try:
-            return evaluate(policy, request).effect is Effect.ALLOW
+            return evaluate(policy, request).effect is _ALLOW
         except Exception as error:  # noqa: BLE001 - no error permits
             self._internal_error(policy, error)
             return False
@@ -149,7 +151,7 @@ class Judge:
             self._log.append(
                 Entry(decision, request, decision_id, self._enforcement, moment, latency, policy, trace_id, following)
             )
-        return Judgement(decision, decision_id, self._observe or decision.effect is Effect.ALLOW)
+        return tuple.__new__(Judgement, (decision, decision_id, self._observe or decision.effect is _ALLOW))
 
     def _internal_error(self, policy: PolicySet, error: Exception) -> Decision:
         if times := self._complaint.due():

@@ -8,9 +8,11 @@ must be set before prometheus-client is imported. What is a state and no count t
 from bisect import bisect_left
 from collections.abc import Mapping
 from enum import StrEnum
+from threading import Lock
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.values import MutexValue
 
 from policies.reason import Effect, Reason
 from runtime.policy_role import COMPARED, ENFORCED, PolicyRole
@@ -80,6 +82,7 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
         self.registry = CollectorRegistry()
+        self._deciding = Lock()
         self._decisions = Counter(
             "peergate_decisions",
             "Decisions, by what was decided and why.",
@@ -182,26 +185,39 @@ class Metrics:
         return DecisionCounter(
             {reason: self._decisions.labels(effect_of(reason).value, reason.value, enforcement) for reason in Reason},
             self._latency.labels(enforcement),
+            self._deciding,
         )
 
 
 class DecisionCounter:
-    """Counts decisions and observes their latency, of one enforcement point.
+    """Counts decisions and observes their latency, of one enforcement point; used by many threads.
 
     It adds to the values below prometheus-client's objects, which ask on every call what is known from the start. There
     is no public way to them, so a test sees to it.
     """
 
-    def __init__(self, by_reason: Mapping[Reason, Counter], latency: Histogram) -> None:
-        self._add_reason = {reason: counter._value.inc for reason, counter in by_reason.items()}
-        self._add_seconds = latency._sum.inc
-        self._add_bucket = [bucket.inc for bucket in latency._buckets]
+    def __init__(self, by_reason: Mapping[Reason, Counter], latency: Histogram, lock: Lock) -> None:
+        """`lock`: held by everyone who adds to these values."""
+        # By their words: an enumeration's own hash is a call each time on Python 3.11.
+        self._reasons = {reason._value_: counter._value for reason, counter in by_reason.items()}
+        self._seconds = latency._sum
+        self._buckets = list(latency._buckets)
+        self._lock = lock
+        # Values that are a file's for other processes are written by their own `inc`.
+        self._in_memory = isinstance(self._seconds, MutexValue)
 
     def count(self, reason: Reason, seconds: float) -> None:
         """One decision for `reason`, which tells the effect; `seconds`: its latency."""
-        self._add_reason[reason](1)
-        self._add_seconds(seconds)
-        self._add_bucket[bisect_left(_LATENCY_BUCKETS, seconds)](1)
+        counted, bucket = self._reasons[reason._value_], self._buckets[bisect_left(_LATENCY_BUCKETS, seconds)]
+        if not self._in_memory:
+            counted.inc(1)
+            bucket.inc(1)
+            self._seconds.inc(seconds)
+            return
+        with self._lock:
+            counted._value += 1
+            bucket._value += 1
+            self._seconds._value += seconds
 
 
 def effect_of(reason: Reason) -> Effect:

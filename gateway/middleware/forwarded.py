@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from gateway.certificate_header import HeaderFormat
 from gateway.hops import FrontHops
-from gateway.middleware.presented import Scope, connection_facts
+from gateway.middleware.presented import Scope, connection_facts, extensions_of
 from gateway.server.attempt import Source
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import UNREPORTED, Unreported
@@ -86,6 +86,6 @@ class ForwardedFacts:
 def _source(scope: Scope) -> Source:
     """Our peer, as `gateway.connection` has it. Raises UntrustedHopError if it is not our server that tells."""
     try:
-        return cast("Source", connection_facts(scope)["source"])
+        return cast("Source", connection_facts(extensions_of(scope))["source"])
     except KeyError:
         raise UntrustedHopError("this server does not say who connects, so nobody is a trusted hop") from None

@@ -50,7 +50,8 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
     passed = list(headers) if len(passing) == len(headers) else [headers[position] for position in passing]
     passed += passage.put
     passed.append((_DECISION_ID, judgement.decision_id.encode()))
-    return {**scope, "headers": passed, PEERGATE: Judged(peer, judgement, request and request.source_ip)}
+    judged = tuple.__new__(Judged, (peer, judgement, request and request.source_ip))
+    return {**scope, "headers": passed, PEERGATE: judged}
 
 
 def _passage_from_verdict(verdict: Verdict) -> _Passage:

@@ -14,22 +14,33 @@ from policies.peer.reader import PresentedReader
 
 Scope = MutableMapping[str, Any]
 
-_PLAIN = frozenset({"http", "ws"})
+_PLAIN = ("http", "ws")
+_NOTHING: Mapping[str, object] = {}
 
 
-def connection_facts(scope: Scope) -> Mapping[str, object]:
+def extensions_of(scope: Scope) -> Mapping[str, object]:
+    """What the server tells beside the request, nothing if it is no mapping."""
+    return _mapping(scope.get("extensions"))
+
+
+def connection_facts(extensions: Mapping[str, object]) -> Mapping[str, object]:
     """What only our server tells (`gateway.connection.ConnectionFacts`)."""
-    extensions = scope.get("extensions")
-    facts = extensions.get(CONNECTION) if isinstance(extensions, (dict, Mapping)) else None
-    return facts if isinstance(facts, (dict, Mapping)) else {}
+    return _mapping(extensions.get(CONNECTION))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, (dict, Mapping)) else _NOTHING
 
 
 def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
     """Read `scope["extensions"]["tls"]`, of our server or of another. Never raises for what a server may leave out."""
-    extensions = scope.get("extensions")
-    tls = extensions.get(TLS) if isinstance(extensions, (dict, Mapping)) else None
+    return presented_from_tls(reader, extensions_of(scope).get(TLS), scope.get("scheme"))
+
+
+def presented_from_tls(reader: PresentedReader, tls: object, scheme: object) -> Presented:
+    """The same of the extension alone, None if there is none. `scheme`: of the scope."""
     if tls is None:
-        if scope.get("scheme") in _PLAIN:
+        if scheme in _PLAIN:
             return NO_CERTIFICATE
         return MalformedCertificate("the server does not say which certificate was presented (ASGI TLS extension)")
     if not isinstance(tls, (dict, Mapping)):
@@ -39,6 +50,9 @@ def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:
         return MalformedCertificate("the ASGI TLS extension has no client_cert_chain")
     if tls.get("client_cert_error"):
         return MalformedCertificate("the server says that the client's certificate is not valid")
+    known = reader.of_connection(chain)
+    if known is not None:
+        return known
     if not chain:
         return _without_certificate(tls)
     if len(chain) > MAX_CHAIN_CERTIFICATES or [pem for pem in chain if type(pem) is not str]:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
-from gateway.connection import TARGET
+from gateway.connection import TARGET, TLS
 from gateway.middleware.forwarded import ForwardedFacts
 from gateway.middleware.head import head_from_raw
-from gateway.middleware.presented import Scope, connection_facts, presented_from_scope
+from gateway.middleware.presented import Scope, connection_facts, extensions_of, presented_from_tls
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
 from policies.peer.presented import Presented
@@ -26,6 +26,8 @@ from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 _ALWAYS_READ = frozenset({"connection", "host", XFCC, TRACEPARENT})
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
 _NONE: frozenset[str] = frozenset()
+#: A named tuple's own constructor is a call of Python more; the field order is `Request`'s and `Received`'s.
+_tuple = tuple.__new__
 
 
 def received_from_scope(
@@ -42,19 +44,24 @@ def received_from_scope(
     the client; then the connection is the proxy's. Raises QuestionError if it does not describe one request.
     """
     conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
-    head = head_from_raw(scope["headers"], _read_names(conditions, _NONE if forwarded is None else forwarded.names))
-    found = head.found(scope["headers"])
+    raw = scope["headers"]
+    head = head_from_raw(raw, _read_names(conditions, _NONE if forwarded is None else forwarded.names))
+    found = head.found(raw)
     if "connection" in found:
         _refuse_unforwarded(found, conditions)
-    peer = presented_from_scope(reader, scope) if presented is None else presented
-    connection = connection_facts(scope)
-    source_ip, sni = _source_ip(connection.get("source", scope.get("client"))), _sni(connection)
+    extensions = extensions_of(scope)
+    peer = presented
+    if peer is None:
+        peer = presented_from_tls(reader, extensions.get(TLS), scope.get("scheme"))
+    connection = connection_facts(extensions)
+    source_ip = _source_ip(connection["source"] if "source" in connection else scope.get("client"))
+    sni = _sni(connection)
     if forwarded is not None:
         peer, source_ip, sni = forwarded.facts(scope, peer, found, policy, time)
-    request = Request(
+    facts = (
         peer,
         scope["method"] if scope["type"] == "http" else "GET",
-        _target_from_scope(scope),
+        _target_from_scope(scope, extensions.get(TARGET)),
         ",".join(found.get("host", ())),
         _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,
         None,
@@ -63,7 +70,7 @@ def received_from_scope(
         time,
     )
     trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
-    return Received(request, head.names, "", trace_id)
+    return _tuple(Received, (_tuple(Request, facts), head.names, "", trace_id))
 
 
 def _refuse_unforwarded(found: Headers, conditions: frozenset[str]) -> None:
@@ -83,8 +90,8 @@ def _read_names(conditions: frozenset[str], forwarded: frozenset[str]) -> frozen
     return conditions | forwarded | _ALWAYS_READ
 
 
-def _target_from_scope(scope: Scope) -> str:
-    """The target as received where the server tells it, else put together again from path and query."""
+def _target_from_scope(scope: Scope, target: object) -> str:
+    """`target`, as received, where the server tells it, else put together again from path and query."""
     raw_path = scope.get("raw_path")
     if not isinstance(raw_path, bytes):
         raise MalformedQuestionError("this server does not show the path as received (raw_path)")
@@ -94,8 +101,6 @@ def _target_from_scope(scope: Scope) -> str:
         raise MalformedQuestionError(
             "path and raw_path differ: a middleware around this one changed the path, so put authorization outermost"
         )
-    extensions = scope.get("extensions")
-    target = extensions.get(TARGET) if isinstance(extensions, (dict, Mapping)) else None
     if target == raw_path:
         return text
     if isinstance(target, bytes):

@@ -5,53 +5,52 @@ belongs to one connection, or frames a message, is written anew for the next.
 """
 
 import base64
+import hashlib
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.middleware.judged import Judged
-from gateway.proxy.errors import UnforwardableError
 from gateway.proxy.limits import MAX_REMEMBERED_CERTIFICATES
-from policies.engine.header_names import CONNECTION_HEADERS, ORIGIN_HEADERS
+from gateway.proxy.request_head import OF_A_CONNECTION, RawHeaders, RequestHead, text_from_bytes
 from policies.peer.presented import PresentedCertificate
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
-
-#: RFC 9110 §7.6.1, with the upgrade to HTTP/2 that RFC 9113 has taken back.
-_OF_A_CONNECTION = frozenset(name.encode() for name in CONNECTION_HEADERS - {"content-length"}) | {b"http2-settings"}
-#: They are written by us, from the connection.
-_OF_A_HOP = frozenset(name.encode() for name in ORIGIN_HEADERS)
 #: A client cannot have them removed by listing them in Connection.
 _FRAMING = frozenset({b"host", b"content-length"})
 
 
-def listed_in_connection(headers: RawHeaders) -> frozenset[bytes]:
-    """The names, lower case, that Connection headers list."""
-    values = [value for name, value in headers if name.lower() == b"connection"]
-    return frozenset(token.strip(b" \t").lower() for value in values for token in value.split(b","))
-
-
 def upstream_headers(
-    headers: Sequence[tuple[bytes, bytes]], judged: Judged | None, source: str | None, scheme: str, *, xfcc: bool
+    headers: RawHeaders, head: RequestHead, judged: Judged | None, source: str | None, scheme: str, *, xfcc: bool
 ) -> list[tuple[str, str]]:
     """The headers of a request that goes on. `source`: the address it came from; `xfcc`: whether to write XFCC.
 
-    Raises UnforwardableError for a value that is not UTF-8, as it would arrive as another one.
+    Raises UnforwardableError for a value that is not UTF-8.
     """
-    ours = _set_by_us(judged)
-    dropped = (listed_in_connection(headers) - _FRAMING - ours) | _OF_A_CONNECTION | _OF_A_HOP
-    kept = [(_text(name), _text(value)) for name, value in headers if name.lower() not in dropped]
+    kept = head.kept
+    if head.connections:
+        listed = _listed(headers[at][1] for at in head.connections) - _FRAMING - _set_by_us(judged)
+        kept = tuple([(at, name) for at, name in kept if headers[at][0].lower() not in listed])
+    passed = [(name, text_from_bytes(headers[at][1])) for at, name in kept]
     if source is not None:
-        kept.append(("x-forwarded-for", source))
-    kept.append(("x-forwarded-proto", scheme))
-    return kept + _certificate_headers(judged, xfcc=xfcc)
+        passed.append(("x-forwarded-for", source))
+    passed.append(("x-forwarded-proto", scheme))
+    passed += _certificate_headers(judged, xfcc=xfcc)
+    return passed
 
 
-def client_headers(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def client_headers(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     """The headers of an answer that goes back."""
-    dropped = (listed_in_connection(headers) - _FRAMING) | _OF_A_CONNECTION
-    return [(name.lower(), value) for name, value in headers if name.lower() not in dropped]
+    folded = [(name.lower(), value) for name, value in headers]
+    dropped = OF_A_CONNECTION
+    if listed := _listed(value for name, value in folded if name == b"connection"):
+        dropped = dropped | (listed - _FRAMING)
+    return [(name, value) for name, value in folded if name not in dropped]
+
+
+def _listed(values: Iterable[bytes]) -> frozenset[bytes]:
+    """The names, lower case, that these values of Connection list."""
+    return frozenset([token.strip(b" \t").lower() for value in values for token in value.split(b",")])
 
 
 def _set_by_us(judged: Judged | None) -> frozenset[bytes]:
@@ -63,34 +62,30 @@ def _set_by_us(judged: Judged | None) -> frozenset[bytes]:
 _SET = frozenset({b"x-peergate-identity", b"x-peergate-spiffe-id", b"x-peergate-decision-id"})
 
 
-def _certificate_headers(judged: Judged | None, *, xfcc: bool) -> list[tuple[str, str]]:
+def _certificate_headers(judged: Judged | None, *, xfcc: bool) -> tuple[tuple[str, str], ...]:
     """Client-Cert and Client-Cert-Chain (RFC 9440 §2), of a certificate that a trust entry vouches for."""
     decision = None if judged is None else judged.decision
     presented = None if judged is None else judged.presented
-    if decision is None or not decision.trust or not isinstance(presented, PresentedCertificate):
-        return []
-    found = [("client-cert", _byte_sequence(presented.leaf.der))]
-    if presented.intermediates:
-        found.append(("client-cert-chain", ", ".join(map(_byte_sequence, presented.intermediates))))
-    if xfcc:
-        digest = presented.leaf.sha256.hex()
-        found.append(("x-forwarded-client-cert", f'Hash={digest};Cert="{_percent_pem(presented.leaf.der)}"'))
-    return found
+    if decision is None or not decision.trust or type(presented) is not PresentedCertificate:
+        return ()
+    return _headers_of_chain(presented.leaf.der, presented.intermediates, xfcc)
 
 
 @lru_cache(maxsize=MAX_REMEMBERED_CERTIFICATES)
+def _headers_of_chain(leaf: bytes, intermediates: tuple[bytes, ...], xfcc: bool) -> tuple[tuple[str, str], ...]:
+    found = [("client-cert", _byte_sequence(leaf))]
+    if intermediates:
+        found.append(("client-cert-chain", ", ".join(map(_byte_sequence, intermediates))))
+    if xfcc:
+        digest = hashlib.sha256(leaf).hexdigest()
+        found.append(("x-forwarded-client-cert", f'Hash={digest};Cert="{_percent_pem(leaf)}"'))
+    return tuple(found)
+
+
 def _byte_sequence(data: bytes) -> str:
     """RFC 8941 §3.3.5."""
     return f":{base64.b64encode(data).decode()}:"
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_CERTIFICATES)
 def _percent_pem(der: bytes) -> str:
     return quote(ssl.DER_cert_to_PEM_cert(der), safe="")
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        raise UnforwardableError("a header is not UTF-8, so it cannot be forwarded as it was received") from None

@@ -22,5 +22,8 @@ REST_SECONDS = 10.0
 TLS_LOOK_SECONDS = 10.0
 #: Certificates whose form for a header is remembered.
 MAX_REMEMBERED_CERTIFICATES = 4096
+#: Lists of header names that are remembered, and the bytes that all of them take together, about.
+MAX_REMEMBERED_HEADS = 4096
+MAX_REMEMBERED_HEAD_BYTES = 16 * 1024 * 1024
 #: Characters of an error that the log shows.
 MAX_SHOWN_CHARS = 500

@@ -4,6 +4,7 @@ What frames the body is decided here once more, whatever the server in front has
 head, the upstream could have the other.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,15 @@ from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.presented import Scope
 from gateway.proxy.errors import UnforwardableError
 from gateway.proxy.forwarded_headers import upstream_headers
+from gateway.proxy.request_head import RawHeaders, RequestHead, request_head_from_raw
+from runtime.hops import address_from_text, canonical_address
 
 #: RFC 9110 §9.2.1.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-
-
+#: Visible ASCII (RFC 9112 §3.2.1 allows less; what is allowed was judged).
+_FORWARDED_TARGET = re.compile(rb"/[\x21-\x7e]*")
+_SECURE = ("https", "wss")
+_VERSIONS = ("1.1", "1.0")
 #: A tunnel, and what would show a client the headers that its request had when it left us.
 _NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
 
@@ -45,21 +50,19 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
     if method in _NEVER_FORWARDED or method != method.upper():
         raise UnforwardableError(f"the method {method[:40]!r} is not forwarded")
     version = scope.get("http_version", "1.1")
-    if version not in {"1.0", "1.1"}:
+    if version not in _VERSIONS:
         raise UnforwardableError(f"HTTP/{version} is not forwarded")
-    has_body = _has_body(raw, version)
+    head = request_head_from_raw(raw)
+    has_body = bool(head.lengths or head.codings) and _has_body(raw, head, version)
     if has_body and scope["type"] == "websocket":
         raise UnforwardableError("the request for a WebSocket has a body, which nobody would read")
+    if len(head.hosts) != 1:
+        raise UnforwardableError(f"the request has {len(head.hosts)} Host headers")
     judged = scope.get(PEERGATE)
     judged = judged if isinstance(judged, Judged) else None
-    headers = upstream_headers(
-        raw,
-        judged,
-        _source(scope) if judged is None else judged.source,
-        "https" if scope.get("scheme") in {"https", "wss"} else "http",
-        xfcc=xfcc,
-    )
-    return Outgoing(method, _target(scope), _host(raw), headers, has_body)
+    scheme = "https" if scope.get("scheme") in _SECURE else "http"
+    headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, xfcc=xfcc)
+    return Outgoing(method, _target(scope), raw[head.hosts[0]][1].decode("latin-1"), headers, has_body)
 
 
 def _target(scope: Scope) -> str:
@@ -73,35 +76,33 @@ def _target(scope: Scope) -> str:
         _, separator, rest = raw.partition(b"://")
         _, slash, path = rest.partition(b"/")
         raw = slash + path if separator else b""
-    if not raw.startswith(b"/") or any(byte <= 0x20 or byte >= 0x7F for byte in raw):
+    if _FORWARDED_TARGET.fullmatch(raw) is None:
         raise UnforwardableError("the target is not one that can be forwarded")
     return raw.decode("ascii")
 
 
-def _host(headers: list[tuple[bytes, bytes]]) -> str:
-    hosts = [value for name, value in headers if name.lower() == b"host"]
-    if len(hosts) != 1:
-        raise UnforwardableError(f"the request has {len(hosts)} Host headers")
-    return hosts[0].decode("latin-1")
-
-
-def _has_body(headers: list[tuple[bytes, bytes]], version: str) -> bool:
+def _has_body(headers: RawHeaders, head: RequestHead, version: str) -> bool:
     """RFC 9112 §6.3: a length or chunks, and no doubt which."""
-    lengths = [value for name, value in headers if name.lower() == b"content-length"]
-    codings = [value for name, value in headers if name.lower() == b"transfer-encoding"]
-    if codings:
-        if lengths or len(codings) > 1 or codings[0].strip(b" \t").lower() != b"chunked" or version == "1.0":
+    if head.codings:
+        coding = headers[head.codings[0]][1].strip(b" \t").lower()
+        if head.lengths or len(head.codings) > 1 or coding != b"chunked" or version == "1.0":
             raise UnforwardableError("Transfer-Encoding is anything but a single `chunked`")
         return True
-    if not lengths:
-        return False
-    if len(lengths) > 1 or not lengths[0].isdigit():
+    length = headers[head.lengths[0]][1]
+    if len(head.lengths) > 1 or not length.isdigit():
         raise UnforwardableError("Content-Length is not one number")
-    return int(lengths[0]) > 0
+    return int(length) > 0
 
 
-def _source(scope: Scope) -> str | None:
+def _source(scope: Scope, judged: Judged | None) -> str | None:
+    """The address of the client as text: the one that was judged, if any was."""
     extensions = scope.get("extensions")
     facts: Any = extensions.get(CONNECTION) if isinstance(extensions, Mapping) else None
     client = facts.get("source") if isinstance(facts, Mapping) else scope.get("client")
-    return client[0] if client else None
+    told = client[0] if client else None
+    if judged is None:
+        return told
+    # To write an address anew costs more than to see that it is the one that was told.
+    if isinstance(told, str) and address_from_text(told) is judged.source_ip:
+        return canonical_address(told)
+    return judged.source

@@ -1,5 +1,7 @@
 """What is counted, under the names that dashboards rely on."""
 
+from threading import Thread
+
 import pytest
 from prometheus_client import generate_latest
 
@@ -48,3 +50,22 @@ def test_a_decision_is_observed_as_prometheus_client_itself_observes_it(seconds:
 
 def test_two_processes_parts_do_not_share_a_registry() -> None:
     assert Metrics().registry is not Metrics().registry
+
+
+def test_decisions_of_many_threads_are_all_counted() -> None:
+    metrics = Metrics()
+
+    def decide() -> None:
+        counter = metrics.decisions("extauth")
+        for _ in range(5_000):
+            counter.count(Reason.DENIED_BY_RULE, 1e-5)
+
+    threads = [Thread(target=decide) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    labels = {"effect": "deny", "reason": "denied_by_rule", "enforcement": "extauth"}
+    assert metrics.registry.get_sample_value("peergate_decisions_total", labels) == 20_000
+    latency = "peergate_decision_latency_seconds_count"
+    assert metrics.registry.get_sample_value(latency, {"enforcement": "extauth"}) == 20_000

@@ -1,0 +1,69 @@
+"""What the names of a request's headers say about forwarding it, whatever their values: worked out once for each list.
+
+Clients send the same names again and again; so a request pays for its values only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.proxy.errors import UnforwardableError
+from gateway.proxy.limits import MAX_REMEMBERED_HEAD_BYTES, MAX_REMEMBERED_HEADS
+from policies.engine.header_names import CONNECTION_HEADERS, ORIGIN_HEADERS
+from policies.peer.cache import BoundedCache
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+#: RFC 9110 §7.6.1, with the upgrade to HTTP/2 that RFC 9113 has taken back.
+OF_A_CONNECTION = frozenset(name.encode() for name in CONNECTION_HEADERS - {"content-length"}) | {b"http2-settings"}
+#: They are written by us, from the connection.
+_OF_A_HOP = frozenset(name.encode() for name in ORIGIN_HEADERS)
+#: Bytes in memory that a remembered name takes beside its own, about.
+_NAME_BYTES = 150
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """Positions of headers. `kept`: those that go on, each with its name, unless a Connection header lists them."""
+
+    kept: tuple[tuple[int, str], ...]
+    hosts: tuple[int, ...]
+    lengths: tuple[int, ...]
+    codings: tuple[int, ...]
+    connections: tuple[int, ...]
+
+
+_HEADS: BoundedCache[tuple[bytes, ...], RequestHead] = BoundedCache(MAX_REMEMBERED_HEADS, MAX_REMEMBERED_HEAD_BYTES)
+
+
+def request_head_from_raw(headers: RawHeaders) -> RequestHead:
+    """The head of a request with these headers. Raises UnforwardableError for a name that is not UTF-8."""
+    names = tuple([name for name, _ in headers])
+    head = _HEADS.get(names)
+    if head is None:
+        head = _request_head_from_names(names)
+        _HEADS.put(names, head, sum(map(len, names)) + _NAME_BYTES * len(names))
+    return head
+
+
+def _request_head_from_names(names: tuple[bytes, ...]) -> RequestHead:
+    folded = [name.lower() for name in names]
+    dropped = OF_A_CONNECTION | _OF_A_HOP
+
+    def places(wanted: bytes) -> tuple[int, ...]:
+        return tuple(at for at, name in enumerate(folded) if name == wanted)
+
+    return RequestHead(
+        tuple((at, text_from_bytes(names[at])) for at, name in enumerate(folded) if name not in dropped),
+        places(b"host"),
+        places(b"content-length"),
+        places(b"transfer-encoding"),
+        places(b"connection"),
+    )
+
+
+def text_from_bytes(data: bytes) -> str:
+    """A name or a value as it is sent on. Raises UnforwardableError: what is not UTF-8 would arrive as another one."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UnforwardableError("a header is not UTF-8, so it cannot be forwarded as it was received") from None
