@@ -146,20 +146,20 @@ class Checks:
         judgement = self._judge.decide(policy, request, started=started, trace_id=trace_id, read_again=read_again)
         if not judgement.permitted:
             return Verdict(judgement)
+        settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers
         peer = request.peer
         passes = False
         if xfcc and isinstance(peer, PresentedCertificate | NamedCaller):
             passes = self._reader.xfcc_may_pass(xfcc, peer)
-        return tuple.__new__(Verdict, (judgement, _settable(policy), peer, passes, names, request))
+        # The constructor of a named tuple is one more call of Python, on the way of every request.
+        return tuple.__new__(Verdict, (judgement, settable, peer, passes, names, request))
 
     def _refused(self, policy: PolicySet | None, problem: str, reason: Reason, started: float) -> Verdict:
         """It may pass all the same, where everything does (`--observe`)."""
         judgement = self._judge.refuse(problem, reason=reason, started=started)
-        return Verdict(judgement, _settable(policy)) if judgement.permitted else Verdict(judgement)
-
-
-def _settable(policy: PolicySet | None) -> frozenset[str]:
-    return _NOTHING_SETTABLE if policy is None else policy.settable_headers
+        if policy is None or not judgement.permitted:
+            return Verdict(judgement)
+        return Verdict(judgement, policy.settable_headers)
 
 
 def _request_for(policy: PolicySet | None, received: Received, read: Read, following: PolicySet) -> Request:

@@ -63,16 +63,13 @@ class Judge:
         self._count = metrics.decisions(enforcement).count
         self._complaint = Complaint()
         self._comparison = None if following is None else Comparison(following, metrics, enforcement)
+        #: Whether a next policy is asked, so that `decide` needs `read_again`.
+        self.compares = following is not None
 
     @property
     def policy(self) -> PolicySet | None:
         """The policy in force; read it once for each request and hand it to `decide`."""
         return self._live.current
-
-    @property
-    def compares(self) -> bool:
-        """Whether a next policy is asked, so that `decide` needs `read_again`."""
-        return self._comparison is not None
 
     def decide(
         self,

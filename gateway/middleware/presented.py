@@ -20,16 +20,14 @@ _NOTHING: Mapping[str, object] = {}
 
 def extensions_of(scope: Scope) -> Mapping[str, object]:
     """What the server tells beside the request, nothing if it is no mapping."""
-    return _mapping(scope.get("extensions"))
+    extensions = scope.get("extensions")
+    return extensions if isinstance(extensions, (dict, Mapping)) else _NOTHING
 
 
 def connection_facts(extensions: Mapping[str, object]) -> Mapping[str, object]:
     """What only our server tells (`gateway.connection.ConnectionFacts`)."""
-    return _mapping(extensions.get(CONNECTION))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, (dict, Mapping)) else _NOTHING
+    facts = extensions.get(CONNECTION)
+    return facts if isinstance(facts, (dict, Mapping)) else _NOTHING
 
 
 def presented_from_scope(reader: PresentedReader, scope: Scope) -> Presented:

@@ -53,9 +53,7 @@ def received_from_scope(
     peer = presented
     if peer is None:
         peer = presented_from_tls(reader, extensions.get(TLS), scope.get("scheme"))
-    connection = connection_facts(extensions)
-    source_ip = _source_ip(connection["source"] if "source" in connection else scope.get("client"))
-    sni = _sni(connection)
+    source_ip, sni = _told_of_connection(scope, connection_facts(extensions))
     if forwarded is not None:
         peer, source_ip, sni = forwarded.facts(scope, peer, found, policy, time)
     facts = (
@@ -116,13 +114,11 @@ def _checked(target: str, path: str) -> str:
     return target
 
 
-def _source_ip(client: object) -> IpAddress | None:
-    """The transport peer of ASGI's `client`, a pair of host and port; None for a Unix socket."""
+def _told_of_connection(scope: Scope, facts: Mapping[str, object]) -> tuple[IpAddress | None, str | Unreported | None]:
+    """The transport peer, of ASGI's `client` where our server told nothing, None on a Unix socket; and the SNI."""
+    client = facts["source"] if "source" in facts else scope.get("client")
+    source_ip = None
     if isinstance(client, (tuple, list)) and client and isinstance(client[0], str):
-        return address_from_text(client[0])
-    return None
-
-
-def _sni(connection: Mapping[str, object]) -> str | Unreported | None:
-    sni = connection.get("sni", UNREPORTED)
-    return sni if sni is None or isinstance(sni, str) else UNREPORTED
+        source_ip = address_from_text(client[0])
+    sni = facts.get("sni", UNREPORTED)
+    return source_ip, sni if sni is None or isinstance(sni, str) else UNREPORTED

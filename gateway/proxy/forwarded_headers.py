@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from gateway.middleware.judged import Judged
 from gateway.proxy.limits import MAX_REMEMBERED_CERTIFICATES
-from gateway.proxy.request_head import OF_A_CONNECTION, RawHeaders, RequestHead, text_from_bytes
+from gateway.proxy.request_head import OF_A_CONNECTION, RawHeaders, RequestHead
 from policies.peer.presented import PresentedCertificate
 
 #: A client cannot have them removed by listing them in Connection.
@@ -25,13 +25,13 @@ def upstream_headers(
 ) -> list[tuple[str, str]]:
     """The headers of a request that goes on. `source`: the address it came from; `xfcc`: whether to write XFCC.
 
-    Raises UnforwardableError for a value that is not UTF-8.
+    Raises UnicodeDecodeError for a value that is not UTF-8.
     """
     kept = head.kept
     if head.connections:
         listed = _listed(headers[at][1] for at in head.connections) - _FRAMING - _set_by_us(judged)
         kept = tuple([(at, name) for at, name in kept if headers[at][0].lower() not in listed])
-    passed = [(name, text_from_bytes(headers[at][1])) for at, name in kept]
+    passed = [(name, headers[at][1].decode("utf-8")) for at, name in kept]
     if source is not None:
         passed.append(("x-forwarded-for", source))
     passed.append(("x-forwarded-proto", scheme))
@@ -64,9 +64,10 @@ _SET = frozenset({b"x-peergate-identity", b"x-peergate-spiffe-id", b"x-peergate-
 
 def _certificate_headers(judged: Judged | None, *, xfcc: bool) -> tuple[tuple[str, str], ...]:
     """Client-Cert and Client-Cert-Chain (RFC 9440 §2), of a certificate that a trust entry vouches for."""
-    decision = None if judged is None else judged.decision
-    presented = None if judged is None else judged.presented
-    if decision is None or not decision.trust or type(presented) is not PresentedCertificate:
+    if judged is None or judged.judgement is None or not judged.judgement.decision.trust:
+        return ()
+    presented = judged.presented
+    if type(presented) is not PresentedCertificate:
         return ()
     return _headers_of_chain(presented.leaf.der, presented.intermediates, xfcc)
 

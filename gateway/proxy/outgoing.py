@@ -52,16 +52,20 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
     version = scope.get("http_version", "1.1")
     if version not in _VERSIONS:
         raise UnforwardableError(f"HTTP/{version} is not forwarded")
-    head = request_head_from_raw(raw)
+    try:
+        head = request_head_from_raw(raw)
+        judged = scope.get(PEERGATE)
+        judged = judged if isinstance(judged, Judged) else None
+        scheme = "https" if scope.get("scheme") in _SECURE else "http"
+        headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, xfcc=xfcc)
+    except UnicodeDecodeError:
+        # It would arrive as another one.
+        raise UnforwardableError("a header is not UTF-8, so it cannot be forwarded as it was received") from None
     has_body = bool(head.lengths or head.codings) and _has_body(raw, head, version)
     if has_body and scope["type"] == "websocket":
         raise UnforwardableError("the request for a WebSocket has a body, which nobody would read")
     if len(head.hosts) != 1:
         raise UnforwardableError(f"the request has {len(head.hosts)} Host headers")
-    judged = scope.get(PEERGATE)
-    judged = judged if isinstance(judged, Judged) else None
-    scheme = "https" if scope.get("scheme") in _SECURE else "http"
-    headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, xfcc=xfcc)
     return Outgoing(method, _target(scope), raw[head.hosts[0]][1].decode("latin-1"), headers, has_body)
 
 

@@ -5,8 +5,8 @@ Clients send the same names again and again; so a request pays for its values on
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from gateway.proxy.errors import UnforwardableError
 from gateway.proxy.limits import MAX_REMEMBERED_HEAD_BYTES, MAX_REMEMBERED_HEADS
 from policies.engine.header_names import CONNECTION_HEADERS, ORIGIN_HEADERS
 from policies.peer.cache import BoundedCache
@@ -17,6 +17,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 OF_A_CONNECTION = frozenset(name.encode() for name in CONNECTION_HEADERS - {"content-length"}) | {b"http2-settings"}
 #: They are written by us, from the connection.
 _OF_A_HOP = frozenset(name.encode() for name in ORIGIN_HEADERS)
+_NAME = itemgetter(0)
 #: Bytes in memory that a remembered name takes beside its own, about.
 _NAME_BYTES = 150
 
@@ -36,8 +37,8 @@ _HEADS: BoundedCache[tuple[bytes, ...], RequestHead] = BoundedCache(MAX_REMEMBER
 
 
 def request_head_from_raw(headers: RawHeaders) -> RequestHead:
-    """The head of a request with these headers. Raises UnforwardableError for a name that is not UTF-8."""
-    names = tuple([name for name, _ in headers])
+    """The head of a request with these headers. Raises UnicodeDecodeError for a name that is not UTF-8."""
+    names = tuple(map(_NAME, headers))
     head = _HEADS.get(names)
     if head is None:
         head = _request_head_from_names(names)
@@ -53,17 +54,9 @@ def _request_head_from_names(names: tuple[bytes, ...]) -> RequestHead:
         return tuple(at for at, name in enumerate(folded) if name == wanted)
 
     return RequestHead(
-        tuple((at, text_from_bytes(names[at])) for at, name in enumerate(folded) if name not in dropped),
+        tuple((at, names[at].decode("utf-8")) for at, name in enumerate(folded) if name not in dropped),
         places(b"host"),
         places(b"content-length"),
         places(b"transfer-encoding"),
         places(b"connection"),
     )
-
-
-def text_from_bytes(data: bytes) -> str:
-    """A name or a value as it is sent on. Raises UnforwardableError: what is not UTF-8 would arrive as another one."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise UnforwardableError("a header is not UTF-8, so it cannot be forwarded as it was received") from None

@@ -67,21 +67,21 @@ class CallerState:
 class CallerCache:
     """A bounded map from the key of what was presented to its state; the oldest entries leave first.
 
-    `turn` changes with every `forget`. INVARIANT: no state that was judged before an answer of a responder changed is
-    found after `forget` was told of it.
+    `states` is read on every request, without a call. `turn` changes with every `forget`. INVARIANT: no state that was
+    judged before an answer of a responder changed is found after `forget` was told of it.
     """
 
-    __slots__ = ("_asking", "_lock", "_states", "turn")
+    __slots__ = ("_asking", "_lock", "states", "turn")
 
     def __init__(self) -> None:
-        self._states: dict[bytes, CallerState] = {}
+        self.states: dict[bytes, CallerState] = {}
         self._asking: dict[OcspQuestion, set[bytes]] = {}
         self._lock = Lock()
         self.turn = 0
 
     def find(self, key: bytes, time: float) -> CallerState | None:
         """The state remembered for `key`, if it still holds at `time`."""
-        state = self._states.get(key)
+        state = self.states.get(key)
         if state is not None and state.valid_from <= time <= state.valid_until:
             return state
         return None
@@ -91,11 +91,11 @@ class CallerCache:
         with self._lock:
             if state.asked and turn != self.turn:
                 return
-            if len(self._states) >= MAX_CACHED_CALLERS:
-                for old in list(islice(self._states, MAX_CACHED_CALLERS // 8)):
+            if len(self.states) >= MAX_CACHED_CALLERS:
+                for old in list(islice(self.states, MAX_CACHED_CALLERS // 8)):
                     self._drop(old)
             self._drop(key)
-            self._states[key] = state
+            self.states[key] = state
             for question in state.asked:
                 self._asking.setdefault(question, set()).add(key)
 
@@ -107,7 +107,7 @@ class CallerCache:
                 self._drop(key)
 
     def _drop(self, key: bytes) -> None:
-        state = self._states.pop(key, None)
+        state = self.states.pop(key, None)
         for question in () if state is None else state.asked:
             asking = self._asking[question]
             asking.discard(key)
@@ -115,4 +115,4 @@ class CallerCache:
                 del self._asking[question]
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self.states)

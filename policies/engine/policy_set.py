@@ -136,8 +136,8 @@ class PolicySet:
     def caller(self, presented: Presented, time: float) -> CallerState:
         """What the caller is at `time` (epoch seconds): refused for a reason, or known by the rules about it."""
         if type(presented) is PresentedCertificate:
-            known = self._callers.find(presented.key, time)
-            if known is not None:
+            known = self._callers.states.get(presented.key)
+            if known is not None and known.valid_from <= time <= known.valid_until:
                 return known
         if isinstance(presented, NoCertificate):
             return self._anonymous
