@@ -5,7 +5,6 @@ Clients send the same names again and again, with other values. So a request pay
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 from gateway.middleware.limits import MAX_REMEMBERED_HEAD_BYTES, MAX_REMEMBERED_HEADS
 from policies.peer.cache import BoundedCache
@@ -15,7 +14,6 @@ from runtime.raw_headers import Headers
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
-_NAME = itemgetter(0)
 #: Bytes in memory that a remembered name takes beside its own, about.
 _NAME_BYTES = 150
 
@@ -43,7 +41,7 @@ _HEADS: BoundedCache[tuple[tuple[bytes, ...], frozenset[str]], Head] = BoundedCa
 
 def head_from_raw(headers: RawHeaders, wanted: frozenset[str]) -> Head:
     """`wanted`: the names to read, lower case. Raises MalformedQuestionError if there are more than MAX_HEADERS."""
-    raw = tuple(map(_NAME, headers))
+    raw = tuple([name for name, _ in headers])
     head = _HEADS.get((raw, wanted))
     if head is None:
         if len(raw) > MAX_HEADERS:
