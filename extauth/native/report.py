@@ -12,7 +12,7 @@ from policies.engine.rule import Rule
 
 #: What Envoy cannot say, in words: what an author can change.
 WORDS = {
-    "trust": "the policy has several trust entries, and a name does not tell which one vouches for it",
+    "trust": "the policy has several trust entries, and Envoy does not show which one vouches for a name",
     "no-trust": "the policy has no trust entry",
     "min_rsa_bits": "the trust entry sets min_rsa_bits, and Envoy does not show the length of keys",
     "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or leads to no anchor",
