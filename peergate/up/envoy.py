@@ -15,7 +15,6 @@ from extauth.native.records import access_log
 from peergate.up.configuration import UpSettings
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
-from runtime.envoy import limits
 from runtime.envoy.binary import find_envoy
 from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings, listener_from_settings
 from runtime.envoy.connection_manager import NativeFilters
@@ -23,7 +22,7 @@ from runtime.envoy.errors import EnvoyError
 from runtime.envoy.ext_authz import Authorization
 from runtime.envoy.process import EnvoyProcess
 from runtime.envoy.proto_json import Json
-from runtime.envoy.tls import CLIENT_CAS_SECRET, SERVER_SECRET, DiscoveredTls
+from runtime.envoy.tls import SERVER_SECRET, DiscoveredTls, InlineTrust
 from runtime.errors import ConfigurationError
 from runtime.listener import bound_from_address
 from runtime.listener_tls import LiveTls
@@ -76,11 +75,9 @@ class UpEnvoy:
         compiled = self._compiled(policy, now)
         until = inf if compiled.admission is None else compiled.admission.until
         self._applied = policy, until if until > now else inf
-        # The CAs come last: who is let in meets a filter that knows them.
         self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
         stamp = "" if compiled.admission is None else compiled.admission.stamp
         self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
-        self._files.write(CLIENT_CAS_SECRET, SECRET, self._client_cas(policy))
 
     def stop(self, seconds: float) -> None:
         """Take nothing more, give open requests `seconds`, end."""
@@ -112,7 +109,7 @@ class UpEnvoy:
             listen=self._address,
             tls=DiscoveredTls(
                 source(SERVER_SECRET),
-                source(CLIENT_CAS_SECRET),
+                self._client_cas(policy),
                 require_client_certificate=policy is None or not policy.allows_unauthenticated,
             ),
             authorization=self._authorization,
@@ -127,12 +124,11 @@ class UpEnvoy:
             ),
         )
 
-    def _client_cas(self, policy: PolicySet | None) -> Json:
+    def _client_cas(self, policy: PolicySet | None) -> InlineTrust:
         """Without a policy only the listener's own certificate is trusted, so that nobody gets in."""
         ders = () if policy is None else policy.trust.client_ca_ders()
         pem = "".join(map(ssl.DER_cert_to_PEM_cert, ders)) or self._tls.material.certificate.decode("ascii", "replace")
-        context: Json = {"trusted_ca": {"inline_string": pem}, "max_verify_depth": limits.CHAIN_DEPTH}
-        return {"name": CLIENT_CAS_SECRET, "validation_context": context}
+        return InlineTrust(pem)
 
     def _write_server_certificate(self) -> None:
         material = self._tls.material

@@ -45,15 +45,19 @@ class DownstreamTls:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredTls:
-    """As `DownstreamTls`, from secrets that may change while Envoy runs: where the two are found (`ConfigSource`)."""
+    """As `DownstreamTls`, with a certificate that may change while Envoy runs: where it is found (`ConfigSource`).
+
+    The CAs are part of the listener, so that both change at once: what notes there which CAs let a connection in never
+    notes others than those that did.
+    """
 
     certificate: Json
-    client_cas: Json
+    client_cas: InlineTrust
     require_client_certificate: bool
 
 
-#: The names of the two secrets.
-SERVER_SECRET, CLIENT_CAS_SECRET = "server", "client-cas"
+#: The name of the secret.
+SERVER_SECRET = "server"  # noqa: S105 - a name
 
 
 def json_from_discovered_tls(tls: DiscoveredTls) -> Json:
@@ -61,7 +65,7 @@ def json_from_discovered_tls(tls: DiscoveredTls) -> Json:
     return _transport_socket(
         {
             "tls_certificate_sds_secret_configs": [{"name": SERVER_SECRET, "sds_config": tls.certificate}],
-            "validation_context_sds_secret_config": {"name": CLIENT_CAS_SECRET, "sds_config": tls.client_cas},
+            "validation_context": _validation_context(tls.client_cas),
         },
         require=tls.require_client_certificate,
     )
@@ -97,11 +101,14 @@ def _validation(tls: DownstreamTls) -> Json:
     if isinstance(tls.client_cas, DiscoveredTrust):
         secret: Json = {"name": tls.client_cas.name, "sds_config": FROM_DISCOVERY}
         return {"validation_context_sds_secret_config": secret}
-    cas = tls.client_cas
-    validation: Json = {
-        "trusted_ca": {"inline_string": cas.pem} if isinstance(cas, InlineTrust) else {"filename": str(cas)},
-        "max_verify_depth": limits.CHAIN_DEPTH,
-    }
+    validation = _validation_context(tls.client_cas)
     if tls.admit_untrusted:
         validation["trust_chain_verification"] = "ACCEPT_UNTRUSTED"
     return {"validation_context": validation}
+
+
+def _validation_context(cas: Path | InlineTrust) -> Json:
+    return {
+        "trusted_ca": {"inline_string": cas.pem} if isinstance(cas, InlineTrust) else {"filename": str(cas)},
+        "max_verify_depth": limits.CHAIN_DEPTH,
+    }

@@ -6,10 +6,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from cryptography import x509
@@ -155,6 +157,10 @@ def status_of(connect: Callable[[], Connection], target: str = "/v1/a") -> int:
         return 0
 
 
+def _same(connection: Connection) -> Connection:
+    return connection
+
+
 def test_native_routes_go_on_while_nobody_answers_and_asked_ones_are_denied(world: World) -> None:
     caller = world.caller()
     assert [caller.status(target) for target in ("/v1/a", "/told", "/v1/a%20b", "/v2")] == [200, 403, 403, 403]
@@ -178,6 +184,35 @@ def test_a_connection_that_a_removed_ca_let_in_is_refused(world: World) -> None:
     (world.folder / "other.pem").write_bytes(other.pem)
     world.apply(POLICY.replace("anchors: [ca.pem]", "anchors: [other.pem]").replace(", crls: [crls]", ""))
     assert within(2, lambda: caller.status() == 403)
+
+
+def test_a_connection_that_came_in_while_its_ca_was_removed_is_refused(world: World) -> None:
+    other = Authority.root("mesh")
+    (world.folder / "other.pem").write_bytes(other.pem)
+    without = POLICY.replace("anchors: [ca.pem]", "anchors: [other.pem]").replace(", crls: [crls]", "")
+    context = world.caller().tls.context
+    opened: list[Connection] = []
+    over = Event()
+
+    def connect() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                opened.append(Connection(world.connected(context), None))
+
+    clients = [Thread(target=connect) for _ in range(2)]
+    for client in clients:
+        client.start()
+    for _ in range(3):
+        time.sleep(0.2)
+        world.apply(without)
+        time.sleep(0.5)
+        assert len(opened) > 3, "connections were opened while the CA was removed"
+        let_in, opened[:] = list(opened), []
+        assert 200 not in [status_of(partial(_same, connection)) for connection in let_in]
+        world.apply()
+    over.set()
+    for client in clients:
+        client.join()
 
 
 def test_a_connection_that_an_ended_ca_let_in_is_refused_and_so_is_its_resumed_session(world: World) -> None:
