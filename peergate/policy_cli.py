@@ -324,5 +324,49 @@ def export_envoy(
     return command.export_envoy(policy, tuple(port or ()), command.Listener(listen, cert, key, upstream, ask))
 
 
+import_app = typer.Typer(
+    help="Make a policy of another form.", callback=help_without_command, invoke_without_command=True
+)
+policy_app.add_typer(import_app, name="import")
+
+
+@import_app.command("istio")
+def import_istio(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE…", help="Files of AuthorizationPolicies; `-` is standard input.", show_default=False
+        ),
+    ],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST=NAMESPACE[,LABEL=VALUE]…",
+            help="A host, and the namespace and labels of the pods behind it; repeat it for several.",
+        ),
+    ] = None,
+    trust_domain: Annotated[str, typer.Option(metavar="NAME", help="The trust domain of the mesh.")] = "cluster.local",
+    root_namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="The namespace whose policies are for every workload.")
+    ] = "istio-system",
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="The one port of these workloads, where policies tell ports apart."),
+    ] = None,
+    anchors: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PEM of the mesh's CA, as the policy is to name it.")
+    ] = None,
+) -> ExitCode:
+    """Print a policy that decides as Istio's AuthorizationPolicies do, for the hosts that are named.
+
+    Exit code: 1 if a rule that allows had to be left out, or with nothing printed if anything else has no exact
+    counterpart. Nothing is carried over approximately.
+    """
+    from peergate.commands import import_istio as command  # noqa: PLC0415 - each command loads only what it needs
+
+    about = command.AboutMesh(host or (), trust_domain, root_namespace, port, anchors)
+    return command.import_istio(files, about)
+
+
 def _given(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)

@@ -44,7 +44,7 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[Problem] = []
 
-    def add(self, at: Position, code: Code, message: str, hint: str = "") -> None:
+    def add(self, at: Position, code: str, message: str, hint: str = "") -> None:
         """Note one problem; past `MAX_PROBLEMS` only the fact that there are more is noted, once."""
         if len(self._found) < MAX_PROBLEMS:
             self._found.append(Problem(at, code, message, hint))

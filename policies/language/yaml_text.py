@@ -44,25 +44,40 @@ def node_from_bytes(file: str, data: bytes, problems: Problems) -> Node | None:
     None if there is no tree to go on with: no text, no content, no YAML, or a limit reached. Otherwise the tree is what
     could be read, even where something in it was reported.
     """
+    roots = _roots(
+        file, data, problems, "begin with `version: 1`; `peergate policy init` writes a policy to start from"
+    )
+    return roots[0] if roots else None
+
+
+def nodes_from_bytes(file: str, data: bytes, problems: Problems) -> tuple[Node, ...]:
+    """Every document of a file that is not peergate's own, such as Kubernetes resources; empty ones are left out.
+
+    As strict as `node_from_bytes` in all but the number of documents. What was read before a limit or a syntax error is
+    not returned.
+    """
+    return _roots(file, data, problems, "name a file that has a document", several=True)
+
+
+def _roots(file: str, data: bytes, problems: Problems, if_empty: str, *, several: bool = False) -> tuple[Node, ...]:
     text = text_from_bytes(file, data, problems)
     if text is None:
-        return None
+        return ()
     first = _CONTENT.search(text)
     if first is None:
-        hint = "begin with `version: 1`; `peergate policy init` writes a policy to start from"
-        problems.add(Position(file, 0, 0), Code.FILE_EMPTY, "the file is empty, or has only comments", hint)
-        return None
+        problems.add(Position(file, 0, 0), Code.FILE_EMPTY, "the file is empty, or has only comments", if_empty)
+        return ()
     if first[0] == "%":
         at = Position(file, text.count("\n", 0, first.start()) + 1, 1)
         problems.add(at, Code.DIRECTIVE, "a YAML directive starts here", "remove the line that starts with %")
-        return None
+        return ()
     try:
-        return _Tree(file, text, problems).read()
+        return _Tree(file, text, problems, several=several).read()
     except YAMLError as error:
         report_yaml_error(file, text, error, problems)
     except _LimitReachedError:
         pass
-    return None
+    return ()
 
 
 class _Mark(Protocol):
@@ -160,18 +175,19 @@ class _OpenMapping:
 class _Tree:
     """One reading of one file."""
 
-    def __init__(self, file: str, text: str, problems: Problems) -> None:
+    def __init__(self, file: str, text: str, problems: Problems, *, several: bool) -> None:
         self._file = file
         self._text = text
         self._problems = problems
+        self._several = several
         self._open: list[_OpenSequence | _OpenMapping] = []
         self._words: dict[str, str] = {}
         self._values = 0
         self._documents = 0
-        self._root: Node | None = None
+        self._roots: list[Node] = []
 
-    def read(self) -> Node | None:
-        """The root of the first document. Raises YAMLError and _LimitReachedError."""
+    def read(self) -> tuple[Node, ...]:
+        """The roots of the documents. Raises YAMLError and _LimitReachedError."""
         handlers: dict[type[object], Callable[[_Event], None]] = {
             StreamStartEvent: self._pass,
             DocumentStartEvent: self._start_document,
@@ -186,7 +202,7 @@ class _Tree:
         next_event = cast("Callable[[], _Event]", CParser(_Pieces(self._text.encode())).get_event)
         while (handle := handlers.get((event := next_event()).__class__)) is not None:
             handle(event)
-        return self._root
+        return tuple(self._roots)
 
     def _scalar(self, event: _Event) -> None:
         self._check_value(event)
@@ -221,8 +237,8 @@ class _Tree:
     def _add(self, node: Node) -> None:
         if self._open:
             self._open[-1].add(node)
-        else:
-            self._root = node
+        elif not (self._several and isinstance(node, Scalar) and not node.text):
+            self._roots.append(node)
 
     def _check_value(self, event: _Event) -> None:
         """Count the value, and refuse it an anchor or a tag."""
@@ -256,16 +272,18 @@ class _Tree:
 
     def _start_document(self, event: _Event) -> None:
         self._documents += 1
-        if self._documents > 1:
+        if self._documents > 1 and not self._several:
             self._second_document(self._place(event))
 
     def _end_document(self, event: _Event) -> None:
         # Stops before a directive: libyaml's time is quadratic in their number.
         mark = event.end_mark
-        rest = _CONTENT.search(self._text[mark.index :])
+        rest = _CONTENT.search(self._text, mark.index)
         if rest and rest[1] == "%":
-            line = mark.line + self._text.count("\n", mark.index, mark.index + rest.start(1)) + 1
-            self._second_document(Position(self._file, line, 1))
+            at = Position(self._file, mark.line + self._text.count("\n", mark.index, rest.start(1)) + 1, 1)
+            if not self._several:
+                self._second_document(at)
+            self._stop(at, Code.DIRECTIVE, "a YAML directive starts here", "remove the line that starts with %")
 
     def _second_document(self, at: Position) -> NoReturn:
         self._stop(at, Code.SECOND_DOCUMENT, "a second YAML document starts here", "put it into a file of its own")

@@ -20,7 +20,8 @@ T = TypeVar("T")
 #: Hosts times paths of one route.
 MAX_ALTERNATIVES = 10_000
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
-_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]{1,128}")
+#: A header name in lower case that a rule may name, unless it is reserved.
+HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]{1,128}")
 _GRPC = re.compile(r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*)/([A-Za-z_][A-Za-z0-9_]*|\*)")
 _WELL_KNOWN = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
@@ -69,7 +70,7 @@ class Routes:
             self._read(document.hosts, HostPattern.parse),
             self._read(document.paths, path_pattern),
             self._read(document.grpc, _grpc_path),
-            frozenset(self._read(document.methods, _method)),
+            frozenset(self._read(document.methods, method_from_text)),
             tuple(self._headers(document.headers)),
         )
         if document.grpc and (document.paths or document.methods):
@@ -137,7 +138,7 @@ class _Parts:
 def checked_header_name(name: Scalar, verb: str, findings: Findings) -> str:
     """The lower-case header name, noted as a problem if no rule may `verb` it."""
     lowered = name.text.lower()
-    if not _HEADER_NAME.fullmatch(lowered):
+    if not HEADER_NAME.fullmatch(lowered):
         hint = "use `-`: servers take `_` and `-` for the same" if "_" in lowered else ""
         findings.add(name, Code.HEADER_INVALID, f"{quoted(name.text)} is not a header name that rules can use", hint)
     elif is_reserved(folded_name(lowered)):
@@ -156,7 +157,8 @@ def _instead_of(verb: str, header: str) -> str:
     return "write `hosts`" if header == "host" else "who calls is told by `identities`, where from by `from`"
 
 
-def _method(text: str) -> str:
+def method_from_text(text: str) -> str:
+    """A method that some request may have. Raises PatternError with what to write instead."""
     if text == "CONNECT":
         raise PatternError("CONNECT requests are always refused, as they have no path to judge; leave CONNECT out")
     if not _TOKEN.fullmatch(text):
