@@ -65,12 +65,13 @@ class OcspClient:
             if asked is None:
                 responder = self._responder(question)
                 if responder is None:
-                    return None
+                    return self._revoked.get(_subject(question))
                 dropped = self._make_room()
                 asked = Asked(question, responder)
             self._asked[question] = asked
             asked.seen = monotonic()
             self._heed(asked)
+            answer = asked.answer
             if not asked.queued:
                 asked.first = None if _is_current(asked.answer, time()) else FirstAnswer()
                 asked.responder.put(asked)
@@ -78,7 +79,7 @@ class OcspClient:
                 asked.queued = True
         if dropped is not None:
             self._tell(dropped)
-        return asked.answer
+        return answer
 
     def awaited(self, question: OcspQuestion) -> FirstAnswer | None:
         """As `OcspAnswers.awaited`. Nobody waits for a responder that could not be reached lately."""
@@ -138,10 +139,13 @@ class OcspClient:
         question = asked.question
         nonce = token_bytes(OCSP_NONCE_BYTES) if question.source.nonce else None
         answer = answer_from_response(response_from_responder(question, nonce), question, nonce, time())
-        known = asked.answer
-        if known is not None and not answer.replaces(known):
-            return None
-        asked.answer, asked.problem = answer, ""
+        with self._lock:
+            # Another responder may have said in the meantime that it is revoked.
+            self._heed(asked)
+            known = asked.answer
+            if known is not None and not answer.replaces(known):
+                return None
+            asked.answer, asked.problem = answer, ""
         self._metrics.ocsp_requests[OcspResult(answer.status)].inc()
         self._note_revoked(question, answer, known)
         self._tell(question)

@@ -310,6 +310,36 @@ def test_only_so_many_responders_are_asked(asking: Asking, server: OcspServer, m
         assert asking.client.awaited(asked) is None
 
 
+def test_who_is_revoked_stays_so_where_there_is_no_room_for_another_responder(
+    asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = always(status=REVOKED)
+    asking.becomes(OcspStatus.REVOKED)
+    monkeypatch.setattr(module, "MAX_OCSP_RESPONDERS", 1)
+    with ocsp_server() as other:
+        found = asking.client.latest(question(LEAF, MESH, other.source()))
+        assert found is not None
+        assert found.status is OcspStatus.REVOKED
+
+
+def test_a_good_answer_that_comes_after_the_revocation_by_another_responder_never_counts(
+    asking: Asking, server: OcspServer
+) -> None:
+    with ocsp_server() as other:
+        other.answer = always()
+        other.held.clear()
+        elsewhere = question(LEAF, MESH, other.source())
+        assert asking.client.latest(elsewhere) is None
+        server.answer = always(status=REVOKED)
+        asking.becomes(OcspStatus.REVOKED)
+        other.held.set()
+        # Nobody looks for the second answer until it is there.
+        eventually(lambda: asking.count(OcspResult.OLDER) >= 1, 5)
+        found = asking.client.latest(elsewhere)
+        assert found is not None
+        assert found.status is OcspStatus.REVOKED
+
+
 def test_after_the_end_nobody_is_asked(asking: Asking, server: OcspServer) -> None:
     server.answer = always()
     asking.becomes(OcspStatus.GOOD)
