@@ -36,6 +36,7 @@ def check(
         CheckFailOn | None,
         typer.Option("--fail-on", help="Exit 1 if the linter finds something of this severity or above."),
     ] = None,
+    native: Annotated[bool, typer.Option("--native", help="Say also what makes an Envoy ask peergate.")] = False,
 ) -> ExitCode:
     """Say everything that is wrong with a policy, as file:line:column: code: message, and what its author hardly meant.
 
@@ -43,7 +44,7 @@ def check(
     """
     from peergate.commands import check as command  # noqa: PLC0415 - each command loads only what it needs
 
-    return command.check(policy, form, fail_on)
+    return command.check(policy, form, fail_on, native=native)
 
 
 @policy_app.command("test")

@@ -32,7 +32,7 @@ class NativeCaller:
     """The rules about the callers of one class, one bit each, enforced rules only.
 
     `unsure`: denies, `missed`: allows that depend on what Envoy does not show. `unclear`: a named identity does, so the
-    upstream could not be told who calls.
+    upstream could not be told who calls; `untold`: the names of those.
     """
 
     allow: int
@@ -41,6 +41,7 @@ class NativeCaller:
     missed: int
     names: tuple[str, ...]
     unclear: bool
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ class _Judge:
         return self._told(self._policy.caller(NO_CERTIFICATE, 0))
 
     def _told(self, state: CallerState) -> NativeCaller:
-        named = (position for position, ways in state.solutions.items() if truth_of(ways) == UNKNOWN)
+        unknown = (position for position, ways in state.solutions.items() if truth_of(ways) == UNKNOWN)
+        untold = tuple(name for position in unknown if (name := self._policy.identities[position].name))
         enforced = self._policy.enforced
         return NativeCaller(
             allow=state.allow & enforced,
@@ -128,7 +130,8 @@ class _Judge:
             unsure=state.unsure & enforced,
             missed=state.missed & enforced,
             names=state.names,
-            unclear=any(self._policy.identities[position].name for position in named),
+            unclear=untold != (),
+            untold=untold,
         )
 
 

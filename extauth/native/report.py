@@ -27,6 +27,25 @@ WORDS = {
     "identity": "its callers are told by subject, issuer, pin or fingerprint, which Envoy does not compare",
     "certificate": "its callers are not told by one SPIFFE ID or one DNS name",
     "shadow": "it is in shadow mode, which only peergate evaluates",
+    "many-callers": "the policy has too many patterns of callers, or they overlap in too many ways",
+}
+#: How to write it so that Envoy decides; none where nothing is wrong with the policy itself.
+HINTS = {
+    "trust": "let one listener have the callers of one trust entry, with a policy of its own",
+    "no-trust": "name the CAs of the callers under `trust`",
+    "min_rsa_bits": "take it out where the CA keeps to it by itself",
+    "authority": "give the trust entry only CAs that are in force and have no name constraints",
+    "revocation": "let peergate reach the CRL, or give it as a file",
+    "crl_urls": "name the CRLs of the CAs under `crls`, as files or by `url`",
+    "ocsp": "use CRLs, under `crls`, in place of `ocsp`",
+    "strict_sni": "take it out where `hosts` in the routes are enough",
+    "when": "if it must stay, name the callers and routes that it is about: only they are asked about",
+    "binding": "write the names out, or keep the rule to the routes that need it",
+    "set_headers": "upstreams read the caller from `x-peergate-identity` anyway; or keep it to the routes that need it",
+    "headers": "tell the route by host, path or method",
+    "identity": "tell callers by `uri` or `dns`, block one by `serial`, or name the `uri` beside the fingerprint",
+    "certificate": "tell callers by the one `uri` or `dns` of their certificates",
+    "many-callers": "name callers in full, or by fewer wildcards",
 }
 
 

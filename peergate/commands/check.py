@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 
+from extauth.native.lint import native_findings
 from peergate.console import stderr, stdout, styled
 from peergate.exit_code import ExitCode
 from peergate.formats import CheckFailOn, CheckFormat
@@ -21,10 +22,10 @@ from policies.engine.policy_set import PolicySet
 from policies.language.problem import Problem
 
 
-def check(path: str, form: CheckFormat, fail_on: CheckFailOn | None) -> ExitCode:
-    """Check the policy at `path` and print the result."""
+def check(path: str, form: CheckFormat, fail_on: CheckFailOn | None, *, native: bool) -> ExitCode:
+    """Check the policy at `path` and print the result. `native`: also what makes an Envoy ask peergate."""
     loaded = loaded_policy(path)
-    findings = _findings(loaded)
+    findings = _findings(loaded, native=native)
     if form is CheckFormat.TEXT:
         _print_text(loaded, findings)
     elif form is CheckFormat.JSON:
@@ -38,9 +39,13 @@ def check(path: str, form: CheckFormat, fail_on: CheckFailOn | None) -> ExitCode
     return ExitCode.NO if failed else ExitCode.FINE
 
 
-def _findings(loaded: LoadedPolicy) -> tuple[Finding, ...]:
+def _findings(loaded: LoadedPolicy, *, native: bool) -> tuple[Finding, ...]:
     """What the linter finds; a policy with problems has no meaning that it could look at."""
-    return findings_from_policy(loaded.policy, loaded.reading.files, time.time()) if loaded.policy is not None else ()
+    if loaded.policy is None:
+        return ()
+    files, now = loaded.reading.files, time.time()
+    asked = native_findings(loaded.policy, files, now) if native else None
+    return findings_from_policy(loaded.policy, files, now, asked)
 
 
 def _fails(finding: Finding, fail_on: CheckFailOn | None) -> bool:

@@ -216,3 +216,43 @@ def test_a_long_problem_stays_on_one_line(peergate: Peergate, tmp_path: Path) ->
     path = tmp_path / "policy.yaml"
     path.write_text(f"version: 1\nrules: [{{id: a, allow: {'x' * 120}, to: any}}]\n")
     assert peergate("policy", "check", str(path)).out.count("\n") == 1
+
+
+ASKING = """version: 1
+trust: {mesh: {anchors: [root.pem]}}
+identities:
+  billing: {dns: billing.example}
+rules:
+  - {id: reads, allow: billing, to: {paths: [/a]}}
+  - {id: freeze, deny: anyone, to: {paths: ["/**"]}, when: {after: 2027-01-01T00:00:00Z}}
+"""
+
+
+@pytest.fixture
+def asking(left_over: str) -> str:
+    Path(left_over).write_text(ASKING)
+    return left_over
+
+
+def test_what_makes_envoy_ask_is_said_only_with_native(peergate: Peergate, asking: str) -> None:
+    assert peergate("policy", "check", asking, "--fail-on", "note").code == 0
+    ended = peergate("policy", "check", asking, "--native", "--fail-on", "warning")
+    assert ended.code == 1
+    assert ended.out.startswith(f"{asking}:7:10: warning: native_routes_asked: because of `freeze` Envoy asks about")
+
+
+def test_what_makes_envoy_ask_is_in_sarif_with_what_it_means(peergate: Peergate, asking: str) -> None:
+    (run,) = json.loads(peergate("policy", "check", asking, "--native", "--format", "sarif").out)["runs"]
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert rule["id"] == "native_routes_asked"
+    assert rule["shortDescription"]["text"].startswith("Because of this rule Envoy asks")
+
+
+def test_a_suppression_of_what_makes_envoy_ask_is_of_use_with_native_and_left_alone_without(
+    peergate: Peergate, asking: str
+) -> None:
+    path = Path(asking)
+    comment = "  # peergate: ignore[native_routes_asked] The freeze may cost a question.\n  - {id: freeze"
+    path.write_text(ASKING.replace("  - {id: freeze", comment))
+    for flags in ((), ("--native",)):
+        assert peergate("policy", "check", asking, "--fail-on", "note", *flags).code == 0

@@ -51,8 +51,31 @@ class LintCode(StrEnum):
     WINDOW_PAST = "window_past", Severity.WARNING, "The time window of the rule is over."
     ANCHOR_EXPIRING = "anchor_expiring", Severity.WARNING, "A CA of a trust entry has expired or soon will."
     CRL_EXPIRING = "crl_expiring", Severity.WARNING, "A CRL is past its nextUpdate or soon will be."
+    NATIVE_POLICY_ASKED = "native_policy_asked", Severity.WARNING, "Envoy asks peergate about every request."
+    NATIVE_CALLERS_ASKED = (
+        "native_callers_asked",
+        Severity.WARNING,
+        "Envoy cannot tell whether a caller is this identity, and asks about all of its requests.",
+    )
+    NATIVE_ROUTES_ASKED = (
+        "native_routes_asked",
+        Severity.WARNING,
+        "Because of this rule Envoy asks about requests that other rules let it decide by itself.",
+    )
+    NATIVE_RULE_ASKED = "native_rule_asked", Severity.NOTE, "Envoy asks about the requests of this rule."
     SUPPRESSION_UNUSED = "suppression_unused", Severity.WARNING, "A suppression that suppresses nothing."
     SUPPRESSION_WITHOUT_REASON = "suppression_without_reason", Severity.WARNING, "A suppression that gives no reason."
+
+
+#: What is looked for only where it is asked for: what makes an Envoy ask.
+NATIVE_CODES = frozenset(
+    {
+        LintCode.NATIVE_POLICY_ASKED,
+        LintCode.NATIVE_CALLERS_ASKED,
+        LintCode.NATIVE_ROUTES_ASKED,
+        LintCode.NATIVE_RULE_ASKED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,11 +1,11 @@
 """Every finding about a policy that was loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from policies.authoring.lint.bindings import binding_findings
 from policies.authoring.lint.breadth import breadth_findings
 from policies.authoring.lint.expiry import expiry_findings
-from policies.authoring.lint.finding import Finding
+from policies.authoring.lint.finding import NATIVE_CODES, Finding
 from policies.authoring.lint.places import places_from_files
 from policies.authoring.lint.redundancy import redundancy_findings
 from policies.authoring.lint.suppression import unsuppressed
@@ -13,10 +13,12 @@ from policies.authoring.lint.unused import unused_findings
 from policies.engine.policy_set import PolicySet
 
 
-def findings_from_policy(policy: PolicySet, files: Mapping[str, bytes], now: float) -> tuple[Finding, ...]:
+def findings_from_policy(
+    policy: PolicySet, files: Mapping[str, bytes], now: float, native: Iterable[Finding] | None = None
+) -> tuple[Finding, ...]:
     """The findings that are not suppressed, sorted by place. `files`: those that `policy` was loaded from.
 
-    `now`: seconds since the epoch, for what ends.
+    `now`: seconds since the epoch, for what ends. `native`: what makes an Envoy ask; None = it was not looked for.
     """
     places = places_from_files(files)
     found = (
@@ -25,5 +27,6 @@ def findings_from_policy(policy: PolicySet, files: Mapping[str, bytes], now: flo
         *breadth_findings(policy, places),
         *binding_findings(policy, places),
         *expiry_findings(policy, places, now),
+        *(native or ()),
     )
-    return unsuppressed(found, files)
+    return unsuppressed(found, files, frozenset() if native is not None else NATIVE_CODES)

@@ -39,8 +39,13 @@ def suppressions_from_text(file: str, text: str) -> Iterable[Suppression]:
             yield Suppression(at, line_meant, code.strip(), match["reason"].strip())
 
 
-def unsuppressed(findings: Iterable[Finding], files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """The findings that no suppression takes away, and those about suppressions; sorted."""
+def unsuppressed(
+    findings: Iterable[Finding], files: Mapping[str, bytes], unsought: frozenset[LintCode] = frozenset()
+) -> tuple[Finding, ...]:
+    """The findings that no suppression takes away, and those about suppressions; sorted.
+
+    `unsought`: codes that were not looked for, so that nobody knows whether their suppressions are of use.
+    """
     suppressions = [
         item for file, data in files.items() for item in suppressions_from_text(file, data.decode("utf-8", "replace"))
     ]
@@ -53,15 +58,15 @@ def unsuppressed(findings: Iterable[Finding], files: Mapping[str, bytes]) -> tup
             used.add(key)
         else:
             kept.append(finding)
-    kept += [found for item in suppressions for found in _about(item, used)]
+    kept += [found for item in suppressions for found in _about(item, used, unsought)]
     return tuple(sorted(kept))
 
 
-def _about(item: Suppression, used: set[tuple[str, int, str]]) -> Iterable[Finding]:
+def _about(item: Suppression, used: set[tuple[str, int, str]], unsought: frozenset[LintCode]) -> Iterable[Finding]:
     if not item.reason:
         message = f"`ignore[{item.code}]` gives no reason, so it suppresses nothing"
         yield Finding(item.at, LintCode.SUPPRESSION_WITHOUT_REASON, message, "write the reason behind the bracket")
-    elif (item.at.file, item.line, item.code) not in used:
+    elif item.code not in unsought and (item.at.file, item.line, item.code) not in used:
         known = item.code in set(LintCode)
         message = (
             f"there is no `{item.code}` on line {item.line} to ignore" if known else f"no finding is `{item.code}`"

@@ -81,7 +81,7 @@ def _reach(column: int, mine: Iterable[Alternative], ways: Sequence[Alternative]
     """How the requests of the column's ways `mine` lie to those of `ways`; None if they share none."""
     covered, meeting, headers = True, False, set[str]()
     for way in mine:
-        met = [other for other in ways if _meet(way, other)]
+        met = [other for other in ways if ways_meet(way, other)]
         meeting = meeting or bool(met)
         if not any(_within(way, other) for other in met):
             covered = False
@@ -108,7 +108,7 @@ def _within(narrow: Alternative, wide: Alternative) -> bool:
     return methods is not None and methods <= wide.methods
 
 
-def _meet(a: Alternative, b: Alternative) -> bool:
+def ways_meet(a: Alternative, b: Alternative) -> bool:
     """Whether there may be a request on both."""
     if not hosts_meet(a.host, b.host):
         return False
