@@ -44,8 +44,6 @@ app = typer.Typer(
     cls=_InOrder,
     name="peergate",
     help="Decides which certificate may call which route.",
-    callback=help_without_command,
-    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -55,6 +53,23 @@ app.add_typer(gateway_app, name="gateway")
 app.add_typer(xds_app, name="xds")
 app.command()(doctor)
 app.command()(up)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit(ExitCode.FINE)
+
+
+@app.callback(invoke_without_command=True)
+def peergate(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Decides which certificate may call which route."""
+    help_without_command(context)
 
 
 @app.command()

@@ -251,9 +251,8 @@ def fmt(
 @policy_app.command()
 def promote(
     policy: Policy,
-    rule: Annotated[
-        Texts, typer.Option("--rule", metavar="ID", help="A rule to turn on; may be repeated. All if left out.")
-    ] = None,
+    rule: Annotated[Texts, typer.Option("--rule", metavar="ID", help="A rule to turn on; may be repeated.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Turn on every shadow rule.")] = False,
 ) -> ExitCode:
     """Turn shadow rules on, in the files themselves: only the word of the mode changes.
 
@@ -261,6 +260,8 @@ def promote(
     """
     from peergate.commands import promote as command  # noqa: PLC0415 - each command loads only what it needs
 
+    if bool(rule) == everything:
+        raise ArgumentError("name the rules to turn on by --rule ID, or all of them by --all")
     return command.promote(policy, rule or ())
 
 

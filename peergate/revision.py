@@ -62,7 +62,8 @@ def _commit(top: Path, revision: str) -> str:
         wanted = f"{revision}^{{commit}}"
         return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted).strip()
     except ArgumentError:
-        raise ArgumentError(f"{revision!r} is neither a file or folder nor a git revision") from None
+        hint = f"`git log` shows the revisions of {str(top)!r}"
+        raise ArgumentError(f"{revision!r} is neither a file or folder nor a git revision; {hint}") from None
 
 
 def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:

@@ -13,7 +13,7 @@ reader, and reports all mistakes together. The library that parses the command l
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast, get_type_hints
@@ -74,12 +74,18 @@ class Configured(Generic[T]):
 
 
 def configured(
-    kind: type[T], flags: Mapping[str, Given], environment: Mapping[str, str], file: str | None = None
+    kind: type[T],
+    flags: Mapping[str, Given],
+    environment: Mapping[str, str],
+    file: str | None = None,
+    *,
+    arguments: Collection[str] = (),
 ) -> Configured[T]:
     """The configuration of `kind`, a dataclass of settings.
 
     `flags`: field name -> what was typed. `environment`: as os.environ. `file`: path of the configuration file;
-    default: that of PEERGATE_CONFIG, if any. Raises ConfigurationError with every mistake in one line.
+    default: that of PEERGATE_CONFIG, if any. `arguments`: names of fields that are typed without a flag. Raises
+    ConfigurationError with every mistake in one line.
     """
     file = file or environment.get(variable_of("config")) or None
     mistakes: list[str] = []
@@ -95,7 +101,8 @@ def configured(
             except ConfigurationError as error:
                 mistakes.append(f"{_shown(name, origins[name])}: {error}")
         elif required:
-            mistakes.append(f"{key_of(name)} is missing: give --{key_of(name)} or set {variable_of(name)}")
+            typed = f"name it as {name.upper()}" if name in arguments else f"give --{key_of(name)}"
+            mistakes.append(f"{key_of(name)} is missing: {typed} or set {variable_of(name)}")
     if mistakes:
         raise ConfigurationError("; ".join(mistakes))
     return Configured(kind(**values), origins)

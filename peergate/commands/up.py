@@ -13,7 +13,8 @@ _FILE_VARIABLE = "PEERGATE_CONFIG"
 
 def up(flags: Mapping[str, Given], file: str | None, *, print_only: bool) -> ExitCode:
     """Serve until SIGTERM or SIGINT; `print_only`: show what would be served with. Raises ConfigurationError."""
-    found = configured(UpConfiguration, flags, os.environ, file or os.environ.get(_FILE_VARIABLE) or None)
+    file = file or os.environ.get(_FILE_VARIABLE) or None
+    found = configured(UpConfiguration, flags, os.environ, file, arguments=("policy",))
     if print_only:
         settings_from_configuration(found.value)
         print(found.text(), end="")

@@ -79,7 +79,7 @@ def test_refused_configuration_is_78_and_one_line(peergate: Peergate) -> None:
 
 
 def test_a_bug_is_one_line_and_a_code_of_its_own(peergate: Peergate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr(peergate_check, "check", broken)
@@ -92,7 +92,7 @@ peergate_check = peergate.commands.check
 
 
 def test_an_interrupt_is_130_and_says_nothing(peergate: Peergate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(peergate_check, "check", interrupted)
@@ -100,8 +100,14 @@ def test_an_interrupt_is_130_and_says_nothing(peergate: Peergate, monkeypatch: p
     assert (ended.code, ended.out, ended.err.strip()) == (130, "", "")
 
 
+def test_a_policy_that_up_lacks_is_asked_for_as_it_is_typed(peergate: Peergate) -> None:
+    ended = peergate("up")
+    assert ended.code == 78
+    assert "policy is missing: name it as POLICY or set PEERGATE_POLICY" in ended.err
+
+
 def test_version_is_that_of_the_distribution(peergate: Peergate) -> None:
-    assert peergate("version").out == f"peergate {version()}\n"
+    assert peergate("version").out == peergate("--version").out == f"peergate {version()}\n"
     assert peergate("version", "--format", "json").out == f'{{"version": "{version()}"}}\n'
 
 

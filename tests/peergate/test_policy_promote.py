@@ -29,14 +29,22 @@ def policy(tmp_path: Path) -> Path:
 
 def test_all_shadow_rules_are_turned_on_and_nothing_else_changes(peergate: Peergate, policy: Path) -> None:
     policy.chmod(0o640)
-    ended = peergate("policy", "promote", str(policy))
+    ended = peergate("policy", "promote", str(policy), "--all")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"enforced from now on: nobody-debugs, nobody-deletes\nchanged: {policy}\n"
     assert policy.read_text() == TEXT.replace("mode: shadow", "mode: enforce")
     assert stat.S_IMODE(policy.stat().st_mode) == 0o640
     assert [path.name for path in policy.parent.iterdir()] == ["policy.yaml"]
-    again = peergate("policy", "promote", str(policy))
+    again = peergate("policy", "promote", str(policy), "--all")
     assert (again.code, again.out) == (0, f"{policy}: no rule is in shadow mode; nothing was changed\n")
+
+
+@pytest.mark.parametrize("flags", [(), ("--all", "--rule", "nobody-deletes")])
+def test_what_to_turn_on_must_be_said(peergate: Peergate, policy: Path, flags: tuple[str, ...]) -> None:
+    ended = peergate("policy", "promote", str(policy), *flags)
+    assert (ended.code, ended.out) == (2, "")
+    assert "by --rule ID, or all of them by --all" in ended.err
+    assert policy.read_text() == TEXT
 
 
 def test_only_the_rules_that_are_named_are_turned_on(peergate: Peergate, policy: Path) -> None:
@@ -65,7 +73,7 @@ def test_a_rule_that_cannot_be_turned_on_changes_nothing(
 def test_a_policy_with_problems_is_left_alone(peergate: Peergate, policy: Path) -> None:
     broken = policy.parent / "broken.yaml"
     broken.write_text("version: 1\nrules: nothing\n")
-    ended = peergate("policy", "promote", str(policy.parent))
+    ended = peergate("policy", "promote", str(policy.parent), "--all")
     assert (ended.code, ended.out) == (1, "")
     assert "nothing was changed" in ended.err
     assert policy.read_text() == TEXT
@@ -75,7 +83,7 @@ def test_a_link_stays_a_link(peergate: Peergate, policy: Path, tmp_path: Path) -
     folder = tmp_path / "linked"
     folder.mkdir()
     (folder / "policy.yaml").symlink_to(policy)
-    assert peergate("policy", "promote", str(folder)).code == 0
+    assert peergate("policy", "promote", str(folder), "--all").code == 0
     assert (folder / "policy.yaml").is_symlink()
     assert "shadow" not in policy.read_text()
 
@@ -87,7 +95,7 @@ def test_a_file_that_cannot_be_written_is_said(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    ended = peergate("policy", "promote", str(policy))
+    ended = peergate("policy", "promote", str(policy), "--all")
     assert ended.code == 2
     assert "cannot be written: No space left on device; nothing was written" in ended.err
     assert policy.read_text() == TEXT
