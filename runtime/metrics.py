@@ -76,6 +76,14 @@ class OcspResult(StrEnum):
     OLDER = "older"
 
 
+class NativeShadow(StrEnum):
+    """What shadow rules would have made of a decision inside Envoy, if Envoy can say it."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    NOT_EVALUATED = "not_evaluated"
+
+
 class Metrics:
     """The counters of one process, in a registry of its own."""
 
@@ -109,6 +117,13 @@ class Metrics:
             ["effect", "reason", "next_effect", "next_reason", "enforcement"],
             registry=self.registry,
         )
+        shadow = Counter(
+            "peergate_native_shadow_rules",
+            "Decisions inside Envoy under a policy with shadow rules, by what these would have changed.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.native_shadow: Mapping[NativeShadow, Counter] = {item: shadow.labels(item.value) for item in NativeShadow}
         handshakes = Counter(
             "peergate_handshakes", "TLS handshakes of the gateway's listener.", ["result"], registry=self.registry
         )

@@ -11,7 +11,7 @@ from extauth.native.validity import NOT_AFTER, NOT_BEFORE
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from policies.reason import Reason
 from runtime.envoy.ext_authz import Authorization, json_from_authorization
-from runtime.envoy.proto_json import Json, JsonValue, typed
+from runtime.envoy.proto_json import Json, JsonValue, any_of, typed
 from runtime.identity_headers import DECISION_ID, IDENTITY, REASON, SPIFFE_ID, XFCC
 
 #: Where Envoy keeps what was decided, for the access log and for ext_authz.
@@ -19,8 +19,10 @@ RBAC = "envoy.filters.http.rbac"
 DECIDED = "enforced_effective_policy_id"
 _NAMES = "caller_"
 CALLED = f"{_NAMES}shadow_effective_policy_id"
+_SHADOW_RULES = "rules_"
+SHADOWED = f"{_SHADOW_RULES}shadow_effective_policy_id"
 
-_POLICY = "peergate.policy"
+_POLICY, _SHADOW = "peergate.policy", "peergate.shadow"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
 
@@ -51,21 +53,45 @@ def network_filters(stamp: str = "") -> list[Json]:
     ]
 
 
-def http_filters(compiled: Compiled, authorization: Authorization) -> list[Json]:
-    """HTTP filters to put before the router."""
-    return [_path_noted(), policy_filter(compiled), _asking(authorization)]
+def http_filters(compiled: Compiled, authorization: Authorization, shadow: Json | None = None) -> list[Json]:
+    """HTTP filters to put before the router; `shadow`: the matcher of shadow rules (`extauth.native.shadow`)."""
+    noted = () if shadow is None else (shadow_filter(shadow),)
+    return [_path_noted(), *noted, policy_filter(compiled), _asking(authorization)]
 
 
-def discovered_filters(source: Json, authorization: Authorization) -> list[Json]:
-    """The same, with the one that the policy makes found at `source` (`ConfigSource`)."""
+def discovered_filters(source: Json, shadow: Json, authorization: Authorization) -> list[Json]:
+    """The same, with what the policy makes found at `source`, and for its shadow rules at `shadow` (`ConfigSource`).
+
+    Without its configuration, the filter of the shadow rules is one that does nothing: it holds up no request.
+    """
     discovery: Json = {"config_source": source, "type_urls": [f"type.googleapis.com/{_RBAC}"]}
-    return [_path_noted(), {"name": _POLICY, "config_discovery": discovery}, _asking(authorization)]
+    beside: Json = {
+        "config_source": shadow,
+        "type_urls": [f"type.googleapis.com/{_RBAC}"],
+        "default_config": any_of(_RBAC),
+        "apply_default_config_without_warming": True,
+    }
+    return [
+        _path_noted(),
+        {"name": _SHADOW, "config_discovery": beside},
+        {"name": _POLICY, "config_discovery": discovery},
+        _asking(authorization),
+    ]
 
 
 def policy_filter(compiled: Compiled) -> Json:
     """The one filter that depends on the policy: a request is decided by one generation."""
     named: Json = {"shadow_matcher": compiled.names, "shadow_rules_stat_prefix": _NAMES} if compiled.names else {}
     return typed(_POLICY, _RBAC, matcher=compiled.decides, **named)
+
+
+def shadow_filter(matcher: Json | None) -> Json:
+    """The filter that notes what shadow rules would decide (`extauth.native.shadow`) and decides nothing itself.
+
+    It stands before the filter of the policy, so that it also notes what that one denies.
+    """
+    named: Json = {"shadow_matcher": matcher, "shadow_rules_stat_prefix": _SHADOW_RULES} if matcher else {}
+    return typed(_SHADOW, _RBAC, **named)
 
 
 def manager_options() -> Json:

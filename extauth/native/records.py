@@ -5,11 +5,12 @@ Envoy writes one JSON object a line for what it decided itself; what it asked, p
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from extauth.native.filters import CALLED, DECIDED, RBAC
-from extauth.native.names import ALLOW, DENY, NONE, verdict_from_name
+from extauth.native.filters import CALLED, DECIDED, RBAC, SHADOWED
+from extauth.native.names import ALLOW, DENY, NONE, NativeVerdict, verdict_from_name
 from policies.engine.decision import NO_CAPTURES, Decision
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
@@ -24,6 +25,7 @@ _FIELDS: Json = {
     "id": "%STREAM_ID%",
     "time": "%START_TIME(%s.%6f)%",
     "decided": f"%DYNAMIC_METADATA({RBAC}:{DECIDED})%",
+    "shadow": f"%DYNAMIC_METADATA({RBAC}:{SHADOWED})%",
     "names": f"%DYNAMIC_METADATA({RBAC}:{CALLED})%",
     "method": "%REQUEST_HEADER(:METHOD)%",
     "host": "%REQUEST_HEADER(:AUTHORITY)%",
@@ -42,13 +44,17 @@ _FIELDS: Json = {
 
 
 class NativeDecision(NamedTuple):
-    """One line. `time`: epoch seconds; `trace_parent`: the header as received, if there was one."""
+    """One line. `time`: epoch seconds; `trace_parent`: the header as received, if there was one.
+
+    `shadow_evaluated`: whether Envoy evaluated shadow rules of the same generation, so that `decision.shadow` counts.
+    """
 
     decision: Decision
     request: Request
     decision_id: str
     time: float
     trace_parent: str | None
+    shadow_evaluated: bool
 
 
 def access_log(path: str) -> Json:
@@ -78,20 +84,10 @@ def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, 
     trust = trust_of(verdict.generation)
     peer = _peer(found, trust)
     moment = float(_text(found, "time"))
-    names = _text(found, "names")
-    decision = Decision(
-        verdict.effect,
-        verdict.reason,
-        () if verdict.rule is None else (verdict.rule,),
-        tuple(sorted(names.split(","))) if names else (),
-        () if peer is NO_CERTIFICATE else trust,
-        NO_CAPTURES,
-        (),
-        (),
-        (),
-        None,
-        verdict.generation,
-    )
+    shadow = _shadow(found, verdict.generation)
+    decision = _decision(verdict, found, () if peer is NO_CERTIFICATE else trust)
+    if shadow is not None and shadow != verdict:
+        decision = replace(decision, shadow=_decision(shadow, found, decision.trust))
     content_type = _text(found, "content_type")
     request = Request(
         peer,
@@ -104,7 +100,32 @@ def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, 
         _text(found, "sni") or None,
         moment,
     )
-    return NativeDecision(decision, request, _text(found, "id"), moment, _text(found, "trace") or None)
+    trace = _text(found, "trace") or None
+    return NativeDecision(decision, request, _text(found, "id"), moment, trace, shadow is not None)
+
+
+def _shadow(found: dict[str, Any], generation: str) -> NativeVerdict | None:
+    """What shadow rules would decide; None if Envoy does not say it, or only of another generation."""
+    name = _text(found, "shadow")
+    verdict = verdict_from_name(name) if name else None
+    return verdict if verdict is not None and verdict.generation == generation else None
+
+
+def _decision(verdict: NativeVerdict, found: dict[str, Any], trust: tuple[str, ...]) -> Decision:
+    names = _text(found, "names")
+    return Decision(
+        verdict.effect,
+        verdict.reason,
+        () if verdict.rule is None else (verdict.rule,),
+        tuple(sorted(names.split(","))) if names else (),
+        trust,
+        NO_CAPTURES,
+        (),
+        (),
+        (),
+        None,
+        verdict.generation,
+    )
 
 
 def _peer(found: dict[str, Any], trust: tuple[str, ...]) -> Presented:

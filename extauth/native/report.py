@@ -26,7 +26,7 @@ WORDS = {
     "headers": "a route asks for headers",
     "identity": "its callers are told by subject, issuer, pin or fingerprint, which Envoy does not compare",
     "certificate": "its callers are not told by one SPIFFE ID or one DNS name",
-    "shadow": "it is in shadow mode, which only peergate evaluates",
+    "shadow": "it is in shadow mode, which decides nothing",
     "many-callers": "the policy has too many patterns of callers, or they overlap in too many ways",
 }
 #: How to write it so that Envoy decides; none where nothing is wrong with the policy itself.

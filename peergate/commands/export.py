@@ -11,6 +11,7 @@ from pathlib import Path
 from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.native.report import WORDS, NativeReport, report_from_policy
+from extauth.native.shadow import shadow_from_policy
 from peergate.console import print_facts, stdout, styled
 from peergate.exit_code import ExitCode
 from peergate.formats import Format
@@ -55,10 +56,12 @@ def export_envoy(path: str, ports: Sequence[int], listener: Listener | None) -> 
 
 
 def _filters(policy: PolicySet, ports: Sequence[int]) -> Json:
-    compiled = compiled_from_policy(policy, time.time(), tuple(ports))
+    now = time.time()
+    compiled = compiled_from_policy(policy, now, tuple(ports))
+    shadow = shadow_from_policy(policy, now, tuple(ports))
     return {
         "network_filters": [*network_filters(_stamp(compiled))],
-        "http_filters": [*http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER))],
+        "http_filters": [*http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER), shadow)],
         "http_connection_manager": manager_options(),
         "route_config": route_options(),
     }
@@ -69,7 +72,9 @@ def _bootstrap(policy: PolicySet, ports: Sequence[int], listener: Listener) -> J
     if not isinstance(listen, TcpAddress):
         raise ConfigurationError(f"--listen {listen}: Envoy listens on HOST:PORT here")
     authorization = Authorization(address_from_text(listener.peergate))
-    compiled = compiled_from_policy(policy, time.time(), (listen.port, *ports))
+    now = time.time()
+    compiled = compiled_from_policy(policy, now, (listen.port, *ports))
+    shadow = shadow_from_policy(policy, now, (listen.port, *ports))
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, policy.trust.client_ca_ders()))
     if not pem:
         raise ConfigurationError("the policy has no trust entry, so no client could be let in")
@@ -88,7 +93,7 @@ def _bootstrap(policy: PolicySet, ports: Sequence[int], listener: Listener) -> J
             access_log=Path("/dev/stdout"),
             native=NativeFilters(
                 tuple(network_filters(_stamp(compiled))),
-                tuple(http_filters(compiled, authorization)),
+                tuple(http_filters(compiled, authorization, shadow)),
                 manager_options(),
                 route_options(),
             ),

@@ -1,4 +1,4 @@
-"""`peergate extauth serve` or `gateway serve` as a child process: the very command, ready before it is handed out."""
+"""`peergate up`, `extauth serve` or `gateway serve` as a child process: the very command, ready when handed out."""
 
 import json
 import subprocess
@@ -28,9 +28,10 @@ class ServiceError(RuntimeError):
 
 
 class ServiceProcess:
-    """A running service. A context manager that ends it. `adapter`: whose `serve` it is."""
+    """A running service, a context manager that ends it. `command`: that which is given the policy, as its last word."""
 
     adapter: ClassVar[str]
+    command: ClassVar[tuple[str, ...]]
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self._process = process
@@ -42,14 +43,14 @@ class ServiceProcess:
     def serve(cls, policy: Path, folder: Path, *flags: str) -> Self:
         """Serve `policy`, with log and records in `folder`. Waits until it answers. Raises ServiceError."""
         arguments = [
-            *("--policy", str(policy)),
+            str(policy),
             *("--ops", f"unix:{folder / 'ops.sock'}"),
             *("--decision-log", str(folder / "decisions.jsonl")),
             *flags,
         ]
         with (folder / f"{cls.adapter}.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - this very program, no shell
-                tied(sys.executable, "-m", "peergate", cls.adapter, "serve", *arguments),
+                tied(sys.executable, "-m", "peergate", *cls.command, *arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -114,13 +115,14 @@ class ServiceProcess:
                 pass  # not listening yet
             time.sleep(_POLL_SECONDS)
         said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise ServiceError(f"peergate {self.adapter} serve does not start: {said[-1] if said else 'it said nothing'}")
+        raise ServiceError(f"peergate {self.adapter} does not start: {said[-1] if said else 'it said nothing'}")
 
 
 class ExtauthProcess(ServiceProcess):
     """`listen`: where it answers gRPC."""
 
     adapter = "extauth"
+    command = ("extauth", "serve", "--policy")
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         super().__init__(process, folder)
@@ -136,3 +138,11 @@ class GatewayProcess(ServiceProcess):
     """The gateway."""
 
     adapter = "gateway"
+    command = ("gateway", "serve", "--policy")
+
+
+class UpProcess(ServiceProcess):
+    """Envoy and peergate together."""
+
+    adapter = "up"
+    command = ("up",)

@@ -10,8 +10,16 @@ from threading import Event, Thread
 
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
-from extauth.native.filters import discovered_filters, manager_options, network_filters, policy_filter, route_options
+from extauth.native.filters import (
+    discovered_filters,
+    manager_options,
+    network_filters,
+    policy_filter,
+    route_options,
+    shadow_filter,
+)
 from extauth.native.records import access_log
+from extauth.native.shadow import shadow_from_policy
 from peergate.up.configuration import UpSettings
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
@@ -29,7 +37,7 @@ from runtime.listener_tls import LiveTls
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("envoy")
-LISTENER_FILE, POLICY_FILE = "listener", "policy"
+LISTENER_FILE, POLICY_FILE, SHADOW_FILE = "listener", "policy", "shadow"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
 
@@ -76,6 +84,8 @@ class UpEnvoy:
         until = inf if compiled.admission is None else compiled.admission.until
         self._applied = policy, until if until > now else inf
         self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+        shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
+        self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
         stamp = "" if compiled.admission is None else compiled.admission.stamp
         self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
 
@@ -103,6 +113,13 @@ class UpEnvoy:
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
             return asking_everything("internal-error")
 
+    def _shadow(self, policy: PolicySet, now: float) -> Json | None:
+        try:
+            return shadow_from_policy(policy, now, (self._address.port,))
+        except Exception:
+            _LOGGER.exception("the shadow rules could not be compiled for Envoy; nothing else is affected")
+            return None
+
     def _envoy_settings(self, policy: PolicySet | None, stamp: str = "") -> EnvoySettings:
         source = self._files.source
         return EnvoySettings(
@@ -117,7 +134,7 @@ class UpEnvoy:
             admin=UnixAddress(str(self._folder / "admin.sock")),
             native=NativeFilters(
                 of_connection=tuple(network_filters(stamp)),
-                of_request=tuple(discovered_filters(source(POLICY_FILE), self._authorization)),
+                of_request=tuple(discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), self._authorization)),
                 of_manager=manager_options(),
                 of_route=route_options(),
                 access_log=access_log(str(self.access_log)),

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import BinaryIO
 
-from extauth.native.records import native_decision_from_line
+from extauth.native.records import NativeDecision, native_decision_from_line
+from extauth.native.shadow import has_shadow_rules
+from policies.engine.decision import Decision
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from runtime.complaint import Complaint
 from runtime.decision_log import Entry
-from runtime.metrics import LossCause
+from runtime.metrics import LossCause, NativeShadow
 from runtime.service import Serving
 from runtime.service_log import service_logger
 from runtime.trace import trace_id_from_traceparent
@@ -105,20 +108,34 @@ class NativeRecords:
                 _LOGGER.warning("a line of the access log of Envoy cannot be read", extra={"facts": facts})
             self._serving.metrics.records_lost[LossCause.UNWRITABLE].inc()
             return
-        self._count(found.decision.reason, 0.0)
+        policy = self._policies.get(found.decision.generation)
+        decision = self._shadowed(found, policy)
+        self._count(decision.reason, 0.0)
         if self._serving.log is not None:
             self._serving.log.append(
                 Entry(
-                    found.decision,
+                    decision,
                     found.request,
                     found.decision_id,
                     Enforcement.NATIVE,
                     found.time,
                     0.0,
-                    self._policies.get(found.decision.generation),
+                    policy,
                     trace_id_from_traceparent((found.trace_parent,)) if found.trace_parent else None,
                 )
             )
+
+    def _shadowed(self, found: NativeDecision, policy: PolicySet | None) -> Decision:
+        """The decision, its shadow counted; with a word that the shadow rules were not evaluated, where that is so."""
+        decision = found.decision
+        if policy is None or not has_shadow_rules(policy):
+            return decision
+        result = NativeShadow.SAME if decision.shadow is None else NativeShadow.DIFFERS
+        if not found.shadow_evaluated:
+            result = NativeShadow.NOT_EVALUATED
+            decision = replace(decision, problems=(*decision.problems, "shadow rules were not evaluated inside Envoy"))
+        self._serving.metrics.native_shadow[result].inc()
+        return decision
 
     def _trust_of(self, generation: str) -> tuple[str, ...]:
         policy = self._policies.get(generation)

@@ -25,8 +25,11 @@ ACCESS_LOG_FIELDS = {
     "source": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
     "caller": "%DOWNSTREAM_PEER_URI_SAN%",
 }
-#: What Envoy decided itself (`extauth.native.names`).
-NATIVE_FIELDS = {"native": "%DYNAMIC_METADATA(envoy.filters.http.rbac:enforced_effective_policy_id)%"}
+#: What Envoy decided itself, and would with shadow rules enforced (`extauth.native.names`).
+NATIVE_FIELDS = {
+    "native": "%DYNAMIC_METADATA(envoy.filters.http.rbac:enforced_effective_policy_id)%",
+    "shadow": "%DYNAMIC_METADATA(envoy.filters.http.rbac:rules_shadow_effective_policy_id)%",
+}
 #: What peergate decided: it tells Envoy as dynamic metadata, over gRPC only.
 DECISION_FIELDS = {
     "decision_id": "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:decision_id)%",

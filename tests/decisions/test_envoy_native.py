@@ -12,6 +12,7 @@ import pytest
 from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.native.names import verdict_from_name
+from extauth.native.shadow import shadow_from_policy
 from policies.engine.policy_set import PolicySet
 from policies.reason import Reason
 from runtime.envoy.connection_manager import NativeFilters
@@ -40,7 +41,7 @@ class NativeFronts:
         self._file = ""
         self._front: Front | None = None
         self._asked_for: list[Case] = []
-        self.decided = self.asked = 0
+        self.decided = self.asked = self.shadowed = 0
 
     def note(self, case: Case) -> None:
         """`case` was answered, by Envoy or by peergate."""
@@ -51,10 +52,11 @@ class NativeFronts:
             self.close()
             folder = self._folder / file
             folder.mkdir()
-            compiled = compiled_from_policy(policy, time.time())
+            now = time.time()
+            compiled, shadow = compiled_from_policy(policy, now), shadow_from_policy(policy, now)
             native = NativeFilters(
                 tuple(network_filters(compiled.admission.stamp if compiled.admission else "")),
-                tuple(http_filters(compiled, self._authorization)),
+                tuple(http_filters(compiled, self._authorization, shadow)),
                 manager_options(),
                 route_options(),
             )
@@ -69,14 +71,13 @@ class NativeFronts:
         if self._front is not None:
             log = (self._folder / self._file / "access.log").read_text().splitlines()
             lines = [line for line in map(json.loads, log) if line["status"] not in REFUSED_BY_ENVOY]
-            named = [line["native"] for line in lines]
-            assert len(named) == len(self._asked_for)
-            for name, case in zip(named, self._asked_for, strict=True):
-                self._compare(name, case)
+            assert len(lines) == len(self._asked_for)
+            for line, case in zip(lines, self._asked_for, strict=True):
+                self._compare(line["native"], line["shadow"], case)
         self._front, self._asked_for = None, []
 
-    def _compare(self, name: str, case: Case) -> None:
-        """Envoy says which rule decided, or that it has asked."""
+    def _compare(self, name: str, shadow: str | None, case: Case) -> None:
+        """Envoy says which rule decided, or that it has asked; and which would with shadow rules enforced."""
         verdict = verdict_from_name(name)
         if verdict is None:
             self.asked += 1
@@ -84,6 +85,12 @@ class NativeFronts:
         self.decided += 1
         assert (verdict.effect, verdict.reason) == (case.expect.effect, case.expect.reason)
         assert verdict.rule is None or verdict.rule in case.expect.rules
+        noted = verdict_from_name(shadow) if shadow else None
+        if noted is not None:
+            self.shadowed += noted != verdict
+            expected = case.shadow or case.expect
+            assert (noted.effect, noted.reason) == (expected.effect, expected.reason)
+            assert noted.rule is None or noted.rule in expected.rules
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +101,7 @@ def fronts(
     yield running
     running.close()
     assert running.decided > 100  # the corpus is made of what is odd; the rest is asked
+    assert running.shadowed >= 4
 
 
 @pytest.mark.parametrize("case", cases("native"), ids=str)

@@ -9,13 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extauth.native.compile import Compiled, compiled_from_policy
-from extauth.native.names import verdict_from_name
+from extauth.native.names import NativeVerdict, verdict_from_name
+from extauth.native.shadow import shadow_from_policy
+from policies.engine.decision import Decision
 from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.language.load import load_policy
 from policies.peer.certificate import IdentityFacts
 from policies.peer.presented import NO_CERTIFICATE, Presented
 from policies.reason import Effect
+from runtime.envoy.proto_json import Json
 from tests.engine.callers import NoFiles, caller, request
 from tests.extauth.native.interpreter import decided, seen_from_request
 from tests.extauth.native.world import FILES, LEAF, TIME
@@ -140,7 +143,9 @@ def _policy(trust: str, rules: list[tuple[str, str, str, str]]) -> PolicySet | N
     return load_policy({"policy.yaml": text.encode()}, NoFiles(FILES)).policy
 
 
-def _assert_agrees(policy: PolicySet, compiled: Compiled, facts: IdentityFacts | None, asked: Asked) -> None:
+def _assert_agrees(
+    policy: PolicySet, compiled: Compiled, shadow: Json | None, facts: IdentityFacts | None, asked: Asked
+) -> None:
     target, host, method, headers, source, serial, subject = asked
     peer: Presented = NO_CERTIFICATE
     if facts is not None:
@@ -160,6 +165,17 @@ def _assert_agrees(policy: PolicySet, compiled: Compiled, facts: IdentityFacts |
     if verdict.effect is Effect.ALLOW:
         names = None if compiled.names is None else decided(compiled.names, seen)
         assert (tuple(names.split(",")) if names else ()) == decision.identities
+    _assert_shadow_agrees(decision, verdict, None if shadow is None else decided(shadow, seen))
+
+
+def _assert_shadow_agrees(decision: Decision, verdict: NativeVerdict, found: str | None) -> None:
+    """What shadow rules would change is said, or that it is not known; nothing is said where nothing changes."""
+    shadow = verdict_from_name(found) if found is not None else verdict
+    if shadow is not None:
+        expected = decision.shadow or decision
+        assert (shadow.effect, shadow.reason) == (expected.effect, expected.reason)
+        assert shadow.rule is None or shadow.rule in expected.rules
+        assert shadow == verdict or decision.shadow is not None
 
 
 @pytest.mark.timeout(900)
@@ -171,8 +187,9 @@ def test_envoy_decides_about_spiffe_ids_as_the_engine_does(
     policy = _policy(", spiffe_trust_domain: td", rules)
     if policy is not None:
         compiled = compiled_from_policy(policy, TIME, (8443,), stamped=False)
+        shadow = shadow_from_policy(policy, TIME, (8443,), stamped=False)
         for facts, one in product(callers, asked):
-            _assert_agrees(policy, compiled, facts, one)
+            _assert_agrees(policy, compiled, shadow, facts, one)
 
 
 @pytest.mark.timeout(900)
@@ -184,5 +201,6 @@ def test_envoy_decides_about_dns_names_as_the_engine_does(
     policy = _policy("", rules)
     if policy is not None:
         compiled = compiled_from_policy(policy, TIME, (8443,), stamped=False)
+        shadow = shadow_from_policy(policy, TIME, (8443,), stamped=False)
         for facts, one in product(callers, asked):
-            _assert_agrees(policy, compiled, facts, one)
+            _assert_agrees(policy, compiled, shadow, facts, one)
