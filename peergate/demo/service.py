@@ -28,7 +28,7 @@ class ServiceError(RuntimeError):
 
 
 class ServiceProcess:
-    """A running service, a context manager that ends it. `command`: that which is given the policy, as its last word."""
+    """A running service, a context manager that ends it. `command`: what is given the policy, as its last word."""
 
     adapter: ClassVar[str]
     command: ClassVar[tuple[str, ...]]
