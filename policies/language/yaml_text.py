@@ -56,7 +56,12 @@ def nodes_from_bytes(file: str, data: bytes, problems: Problems) -> tuple[Node, 
     As strict as `node_from_bytes` in all but the number of documents. What was read before a limit or a syntax error is
     not returned.
     """
-    return _roots(file, data, problems, "name a file that has a document", several=True)
+    if_empty = "name a file that has a document"
+    known = len(problems)
+    nodes = _roots(file, data, problems, if_empty, several=True)
+    if not nodes and len(problems) == known:
+        problems.add(Position(file, 0, 0), Code.FILE_EMPTY, "every document of the file is empty", if_empty)
+    return nodes
 
 
 def _roots(file: str, data: bytes, problems: Problems, if_empty: str, *, several: bool = False) -> tuple[Node, ...]:

@@ -12,7 +12,7 @@ from policies.language import yaml_text
 from policies.language.limits import MAX_DEPTH, MAX_FILE_BYTES, SCANNER_CHUNK_BYTES
 from policies.language.node import Mapping, Refused, Scalar
 from policies.language.problem import Position, Problems
-from policies.language.yaml_text import node_from_bytes
+from policies.language.yaml_text import node_from_bytes, nodes_from_bytes
 from tests.language.texts import places, plain, tree_of
 
 
@@ -300,3 +300,16 @@ def test_other_threads_run_while_one_huge_value_is_parsed() -> None:
 def test_the_scanner_is_fed_in_small_pieces() -> None:
     pieces = yaml_text._Pieces(b"x" * (SCANNER_CHUNK_BYTES + 1))
     assert [len(pieces.read(16384)), len(pieces.read(16384)), len(pieces.read(16384))] == [SCANNER_CHUNK_BYTES, 1, 0]
+
+
+def test_a_file_of_other_programs_may_have_several_documents_with_their_own_lines() -> None:
+    problems = Problems()
+    nodes = nodes_from_bytes("p", b"a: b\n---\n---\n# none\n---\nc: d\n---\n", problems)
+    assert [plain(node) for node in nodes] == [{"a": "b"}, {"c": "d"}]
+    assert (nodes[1].at, problems.sorted()) == (Position("p", 6, 1), ())
+
+
+def test_a_second_document_of_another_program_is_read_as_strictly_as_the_first() -> None:
+    problems = Problems()
+    nodes_from_bytes("p", b"a: b\n---\nc: &x d\nc: e\n", problems)
+    assert places(problems.sorted()) == [(3, 4, "anchor"), (4, 1, "key_duplicate")]

@@ -50,12 +50,7 @@ hosts = lists(
 )
 methods = lists("GET", "POST", "HEAD", "*", "P*")
 paths = lists(
-    "/a",
-    "/a/",
-    "/a/*",
-    "/a*",
-    "*",
-    "/*",
+    *("/a", "/a/", "/a/*", "/a*", "*", "/*"),
     "/a/b",
     "/a/{*}",
     "/a/{**}",
@@ -168,7 +163,6 @@ calls = st.builds(
     sni=st.sampled_from(SERVER_NAMES),
     headers=st.sampled_from(HEADERS),
 )
-accepted = {"whole": 0, "in part": 0, "not": 0}
 thorough = settings(max_examples=int(os.environ.get("PEERGATE_ISTIO_EXAMPLES", "400")), deadline=None)
 
 
@@ -192,9 +186,7 @@ def compare(policies: list[Policy], asked: list[Call]) -> None:
     made = imported(policies, told)
     if made.text is None:
         assert made.problems
-        accepted["not"] += 1
         return
-    accepted["in part" if made.problems else "whole"] += 1
     engine = loaded(made.text)
     domains = {str(entry.name) for entry in engine.trust.entries}
     for call in asked:
@@ -212,9 +204,3 @@ def decides(policy: Policy, pod: Pod) -> bool:
     labels = spec.get("selector", {}).get("matchLabels", {})
     applies = metadata["namespace"] in (pod.namespace, "istio-system") and labels.items() <= pod.labels.items()
     return applies and spec["action"] in {"ALLOW", "DENY"} and "annotations" not in metadata
-
-
-def test_enough_of_these_policies_are_accepted_to_say_something() -> None:
-    assert accepted["whole"] > 50
-    assert accepted["in part"] > 20
-    assert accepted["not"] > 20
