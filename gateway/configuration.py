@@ -11,6 +11,7 @@ from gateway.hops import FrontHop, FrontHops
 from gateway.listener import ListenerSettings
 from gateway.proxy.app import ReverseProxy
 from gateway.proxy.destination import Destination
+from gateway.proxy.forwarded_headers import CertificateHeaders
 from gateway.proxy.upstream_tls import UpstreamTlsFiles
 from gateway.server import limits
 from gateway.server.bounds import Bounds
@@ -94,6 +95,7 @@ class GatewayConfiguration(ServeConfiguration):
     upstream_ca: Annotated[str | None, Setting(text_from_text)] = None
     upstream_cert: Annotated[str | None, Setting(text_from_text)] = None
     upstream_key: Annotated[str | None, Setting(text_from_text)] = None
+    upstream_client_cert_chain: Annotated[bool, Setting(flag_from_text)] = False
     upstream_xfcc: Annotated[bool, Setting(flag_from_text)] = False
     tls_min: Annotated[TlsVersion, Setting(word_reader(TlsVersion))] = TlsVersion.V1_2
     proxy_protocol: Annotated[tuple[str, ...], Setting(proxy_protocol_from_text, several=True)] = ()
@@ -115,7 +117,7 @@ class GatewaySettings:
     listener: ListenerSettings
     upstreams: tuple[Destination, ...]
     upstream_tls: UpstreamTlsFiles = field(default_factory=UpstreamTlsFiles)
-    upstream_xfcc: bool = False
+    upstream_told: CertificateHeaders = field(default_factory=CertificateHeaders)
     header: CertificateHeader | None = None
     appenders: TrustedHops = NO_HOPS
     proxy_verified: str | None = None
@@ -148,9 +150,10 @@ def settings_from_configuration(configuration: GatewayConfiguration) -> GatewayS
         hops,
     )
     appenders = TrustedHops.of_balancers(configuration.balancer)
-    xfcc, header, entry = configuration.upstream_xfcc, configuration.certificate_header, configuration.proxy_verified
+    told = CertificateHeaders(configuration.upstream_client_cert_chain, configuration.upstream_xfcc)
+    header, entry = configuration.certificate_header, configuration.proxy_verified
     check_proxy_verified(entry, listener)
-    return GatewaySettings(listener, upstreams, upstream_files, xfcc, header, appenders, entry)
+    return GatewaySettings(listener, upstreams, upstream_files, told, header, appenders, entry)
 
 
 def check_proxy_verified(entry: str | None, listener: ListenerSettings) -> None:

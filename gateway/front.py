@@ -34,7 +34,7 @@ class GatewayFront:
         if settings.proxy_verified is not None:
             say_what_does_not_hold(settings.proxy_verified)
         authorizer = Authorizer(self._serving.judge(Enforcement.GATEWAY), forwarded=_forwarded_facts(settings))
-        proxy = ReverseProxy(settings.upstreams, settings.upstream_tls, xfcc=settings.upstream_xfcc)
+        proxy = ReverseProxy(settings.upstreams, settings.upstream_tls, told=settings.upstream_told)
         self._listener.start(AuthorizationMiddleware(proxy, authorizer))
 
     def stop(self, seconds: float) -> None:

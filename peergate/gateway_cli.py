@@ -56,6 +56,14 @@ def serve(
     upstream_key: Annotated[
         str | None, typer.Option(metavar="FILE", help="Its key, PEM.", rich_help_panel=_UPSTREAMS)
     ] = None,
+    upstream_client_cert_chain: Annotated[
+        bool | None,
+        typer.Option(
+            "--upstream-client-cert-chain/--no-upstream-client-cert-chain",
+            help="Tell upstreams what came with a certificate as Client-Cert-Chain, too.",
+            rich_help_panel=_UPSTREAMS,
+        ),
+    ] = None,
     upstream_xfcc: Annotated[
         bool | None,
         typer.Option(
@@ -143,6 +151,7 @@ def serve(
         "upstream_ca": upstream_ca,
         "upstream_cert": upstream_cert,
         "upstream_key": upstream_key,
+        "upstream_client_cert_chain": upstream_client_cert_chain,
         "upstream_xfcc": upstream_xfcc,
         "ops": ops,
         "certificate_header": certificate_header,

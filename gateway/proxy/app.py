@@ -11,6 +11,7 @@ from gateway.proxy.client import UpstreamClient
 from gateway.proxy.destination import Destination
 from gateway.proxy.errors import NoUpstreamError, ProxyError
 from gateway.proxy.exchange import exchange
+from gateway.proxy.forwarded_headers import CertificateHeaders
 from gateway.proxy.outgoing import outgoing_from_scope
 from gateway.proxy.upstream import UpstreamTable
 from gateway.proxy.upstream_tls import UpstreamTls, UpstreamTlsFiles
@@ -21,6 +22,7 @@ from runtime.service_log import service_logger
 _LOGGER = service_logger("proxy")
 #: RFC 6455 §7.4.1: the server cannot go on.
 _INTERNAL_ERROR = 1011
+_CLIENT_CERT_ONLY = CertificateHeaders()
 
 
 class ReverseProxy:
@@ -31,14 +33,14 @@ class ReverseProxy:
         destinations: Sequence[Destination],
         tls: UpstreamTlsFiles | None = None,
         *,
-        xfcc: bool = False,
+        told: CertificateHeaders = _CLIENT_CERT_ONLY,
         read_seconds: float = limits.READ_SECONDS,
     ) -> None:
-        """`xfcc`: tell upstreams x-forwarded-client-cert beside Client-Cert. Raises ConfigurationError."""
+        """`told`: what upstreams are told of a certificate. Raises ConfigurationError."""
         self._table = UpstreamTable(destinations)
         peers = frozenset(destination.peer for destination in destinations if destination.secure)
         self._tls = UpstreamTls(tls or UpstreamTlsFiles(), peers)
-        self._xfcc = xfcc
+        self._told = told
         self._read_seconds = read_seconds
         self._client: UpstreamClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,7 +58,7 @@ class ReverseProxy:
             await _send_error(scope, error, send)
 
     async def _forward(self, scope: Scope, receive: Any, send: Any) -> None:
-        outgoing = outgoing_from_scope(scope, xfcc=self._xfcc)
+        outgoing = outgoing_from_scope(scope, self._told)
         upstream = self._table.upstream(outgoing.method, outgoing.target, outgoing.host)
         if upstream is None:
             raise NoUpstreamError(f"no --upstream is for the host {outgoing.host[:200]!r}")

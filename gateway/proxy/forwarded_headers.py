@@ -9,6 +9,7 @@ import hashlib
 import ssl
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.middleware.judged import Judged
@@ -20,10 +21,22 @@ from policies.peer.presented import PresentedCertificate
 _FRAMING = frozenset({b"host", b"content-length"})
 
 
+class CertificateHeaders(NamedTuple):
+    """What upstreams are told of a certificate beside Client-Cert: Client-Cert-Chain, x-forwarded-client-cert."""
+
+    chain: bool = False
+    xfcc: bool = False
+
+
 def upstream_headers(
-    headers: RawHeaders, head: RequestHead, judged: Judged | None, source: str | None, scheme: str, *, xfcc: bool
+    headers: RawHeaders,
+    head: RequestHead,
+    judged: Judged | None,
+    source: str | None,
+    scheme: str,
+    told: CertificateHeaders,
 ) -> list[tuple[str, str]]:
-    """The headers of a request that goes on. `source`: the address it came from; `xfcc`: whether to write XFCC.
+    """The headers of a request that goes on. `source`: the address it came from.
 
     Raises UnicodeDecodeError for a value that is not UTF-8.
     """
@@ -35,7 +48,7 @@ def upstream_headers(
     if source is not None:
         passed.append(("x-forwarded-for", source))
     passed.append(("x-forwarded-proto", scheme))
-    passed += _certificate_headers(judged, xfcc=xfcc)
+    passed += _certificate_headers(judged, told)
     return passed
 
 
@@ -62,22 +75,24 @@ def _set_by_us(judged: Judged | None) -> frozenset[bytes]:
 _SET = frozenset({b"x-peergate-identity", b"x-peergate-spiffe-id", b"x-peergate-decision-id"})
 
 
-def _certificate_headers(judged: Judged | None, *, xfcc: bool) -> tuple[tuple[str, str], ...]:
-    """Client-Cert and Client-Cert-Chain (RFC 9440 §2), of a certificate that a trust entry vouches for."""
+def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tuple[tuple[str, str], ...]:
+    """Client-Cert (RFC 9440 §2) and what else is told, of a certificate that a trust entry vouches for."""
     if judged is None or judged.judgement is None or not judged.judgement.decision.trust:
         return ()
     presented = judged.presented
     if type(presented) is not PresentedCertificate:
         return ()
-    return _headers_of_chain(presented.leaf.der, presented.intermediates, xfcc)
+    return _headers_of_chain(presented.leaf.der, presented.intermediates, told)
 
 
 @lru_cache(maxsize=MAX_REMEMBERED_CERTIFICATES)
-def _headers_of_chain(leaf: bytes, intermediates: tuple[bytes, ...], xfcc: bool) -> tuple[tuple[str, str], ...]:
+def _headers_of_chain(
+    leaf: bytes, intermediates: tuple[bytes, ...], told: CertificateHeaders
+) -> tuple[tuple[str, str], ...]:
     found = [("client-cert", _byte_sequence(leaf))]
-    if intermediates:
+    if told.chain and intermediates:
         found.append(("client-cert-chain", ", ".join(map(_byte_sequence, intermediates))))
-    if xfcc:
+    if told.xfcc:
         digest = hashlib.sha256(leaf).hexdigest()
         found.append(("x-forwarded-client-cert", f'Hash={digest};Cert="{_percent_pem(leaf)}"'))
     return tuple(found)

@@ -13,7 +13,7 @@ from gateway.connection import CONNECTION, TARGET
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.presented import Scope
 from gateway.proxy.errors import UnforwardableError
-from gateway.proxy.forwarded_headers import upstream_headers
+from gateway.proxy.forwarded_headers import CertificateHeaders, upstream_headers
 from gateway.proxy.request_head import RawHeaders, RequestHead, request_head_from_raw
 from runtime.hops import address_from_text, canonical_address
 
@@ -43,8 +43,8 @@ class Outgoing:
         return self.method in _SAFE and not self.has_body
 
 
-def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
-    """What is forwarded of an `http` or `websocket` scope. Raises UnforwardableError."""
+def outgoing_from_scope(scope: Scope, told: CertificateHeaders) -> Outgoing:
+    """What is forwarded of an `http` or `websocket` scope; `told`: of the certificate. Raises UnforwardableError."""
     raw = scope["headers"]
     method = scope["method"] if scope["type"] == "http" else "GET"
     if method in _NEVER_FORWARDED or method != method.upper():
@@ -57,7 +57,7 @@ def outgoing_from_scope(scope: Scope, *, xfcc: bool) -> Outgoing:
         judged = scope.get(PEERGATE)
         judged = judged if isinstance(judged, Judged) else None
         scheme = "https" if scope.get("scheme") in _SECURE else "http"
-        headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, xfcc=xfcc)
+        headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, told)
     except UnicodeDecodeError:
         # It would arrive as another one.
         raise UnforwardableError("a header is not UTF-8, so it cannot be forwarded as it was received") from None

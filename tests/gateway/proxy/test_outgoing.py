@@ -6,6 +6,7 @@ import pytest
 
 from gateway.connection import CONNECTION
 from gateway.proxy.errors import UnforwardableError
+from gateway.proxy.forwarded_headers import CertificateHeaders
 from gateway.proxy.outgoing import Outgoing, outgoing_from_scope
 
 HOST = (b"host", b"a.example")
@@ -23,7 +24,7 @@ def outgoing(*headers: tuple[bytes, bytes], **changes: Any) -> Outgoing:
         "extensions": {CONNECTION: {"source": ("192.0.2.1", 4711)}},
         **changes,
     }
-    return outgoing_from_scope(scope, xfcc=False)
+    return outgoing_from_scope(scope, CertificateHeaders())
 
 
 def names(found: Outgoing) -> list[str]:

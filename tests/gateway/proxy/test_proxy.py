@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
+from gateway.proxy.forwarded_headers import CertificateHeaders
 from tests.gateway.proxy.upstream import RecordingUpstream, answering
 from tests.gateway.proxy.world import answered, proxying, request, status_of
-from tests.gateway.server.world import BILLING, Client, billing
+from tests.gateway.server.world import BILLING, Client, billing, mesh
 
 TARGETS = [
     b"/v1/a",
@@ -65,7 +66,7 @@ def test_a_header_that_would_arrive_as_another_is_refused() -> None:
 
 
 def test_the_upstream_is_told_who_calls() -> None:
-    with RecordingUpstream() as upstream, proxying(upstream.url, xfcc=True) as server:
+    with RecordingUpstream() as upstream, proxying(upstream.url, told=CertificateHeaders(xfcc=True)) as server:
         answered(server, request(b"/tenant"))
         headers = upstream.headers()
         assert headers["x-peergate-identity"] == ["billing"]
@@ -79,10 +80,18 @@ def test_the_upstream_is_told_who_calls() -> None:
         assert headers["x-forwarded-proto"] == ["https"]
 
 
-def test_xfcc_is_written_only_if_it_was_asked_for() -> None:
+def test_chain_and_xfcc_are_written_only_if_they_were_asked_for() -> None:
+    issuing = mesh().intermediate("mesh issuing")
+    issued = issuing.issue(uri=[BILLING])
     with RecordingUpstream() as upstream, proxying(upstream.url) as server:
-        answered(server, request())
-        assert "x-forwarded-client-cert" not in upstream.headers()
+        answered(server, request(), Client(issued))
+        assert {"client-cert-chain", "x-forwarded-client-cert"}.isdisjoint(upstream.headers())
+    chain = CertificateHeaders(chain=True)
+    with RecordingUpstream() as upstream, proxying(upstream.url, told=chain) as server:
+        answered(server, request(), Client(issued))
+        headers = upstream.headers()
+        assert headers["client-cert"] == [f":{base64.b64encode(issued.der).decode()}:"]
+        assert headers["client-cert-chain"] == [f":{base64.b64encode(issuing.issued.der).decode()}:"]
 
 
 CLAIMS = [
