@@ -17,7 +17,7 @@ Under `END` stands a function without arguments that ends the connection within 
 whatever the client does. What ends in an orderly way waits for the client, and a client may never answer.
 """
 
-from typing import NotRequired, TypedDict
+from typing import Any, Never, NotRequired, TypedDict
 
 #: Keys of `scope["extensions"]`: of the TLS extension, a `ConnectionFacts`, the request target as received, and the
 #: function that ends the connection.
@@ -25,6 +25,20 @@ TLS = "tls"
 CONNECTION = "peergate.connection"
 TARGET = "peergate.target"
 END = "peergate.end"
+
+
+class Told(dict[str, Any]):
+    """A mapping that never changes, as our server tells it with each request of a connection: equal once, equal always.
+
+    Whoever wants to tell an application something else puts another mapping in its place. Changing it raises TypeError.
+    """
+
+    __slots__ = ()
+
+    def _fixed(self, *_: object, **__: object) -> Never:
+        raise TypeError("what the server tells of a connection cannot be changed; put another mapping in its place")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _fixed
 
 
 class ConnectionFacts(TypedDict):

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from gateway.middleware.forwarded import ForwardedFacts
 from gateway.middleware.judged import PEERGATE, Judged
 from gateway.middleware.presented import Scope
-from gateway.middleware.request import received_from_scope
+from gateway.middleware.request import ScopeReader
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from policies.peer.reader import PresentedReader
@@ -31,9 +32,9 @@ class Authorizer:
         """`clock`: seconds since the epoch. `forwarded`: reads what a proxy in front says, if only proxies connect."""
         self.judge = judge
         self.clock = clock
-        self._forwarded = forwarded
-        self._reader = PresentedReader()
-        self._checks = Checks(judge, self._reader)
+        reader = PresentedReader()
+        self._scopes = ScopeReader(reader, clock, forwarded)
+        self._checks = Checks(judge, reader)
         self._ending: tuple[Callable[[], None], ...] = ()
 
     @classmethod
@@ -70,6 +71,4 @@ class Authorizer:
         """The verdict on an `http` or `websocket` scope, unless it has to wait for a responder. Never raises."""
         judged = scope.get(PEERGATE)
         presented = judged.presented if isinstance(judged, Judged) else None
-        return self._checks.attempt(
-            lambda policy: received_from_scope(scope, policy, self._reader, self.clock(), presented, self._forwarded)
-        )
+        return self._checks.attempt(partial(self._scopes.received_from_scope, scope, presented))

@@ -4,30 +4,23 @@ Law 7: a listener that takes certificates from headers serves trusted hops only.
 whole: a caller whose header was merely ignored would count as one without a certificate.
 """
 
-from typing import NamedTuple, cast
+from typing import cast
 
 from gateway.certificate_header import HeaderFormat
 from gateway.hops import FrontHops
 from gateway.middleware.presented import Scope, connection_facts, extensions_of
+from gateway.middleware.told import ClientFacts
 from gateway.server.attempt import Source
 from policies.engine.policy_set import PolicySet
-from policies.engine.request import UNREPORTED, Unreported
+from policies.engine.request import UNREPORTED
 from policies.peer.cache import BoundedCache
 from policies.peer.limits import MAX_CACHED_CHARS, MAX_CACHED_PEERS
 from policies.peer.presented import Presented
 from runtime.errors import UntrustedHopError
-from runtime.hops import NO_HOPS, IpAddress, TrustedHops
+from runtime.hops import NO_HOPS, TrustedHops
 from runtime.raw_headers import Headers
 
 _FORWARDED_FOR = "x-forwarded-for"
-
-
-class ClientFacts(NamedTuple):
-    """Of the client, as a `Request` has them."""
-
-    peer: Presented
-    source_ip: IpAddress | None
-    sni: Unreported | str | None
 
 
 class ForwardedPeers:

@@ -4,7 +4,7 @@ Clients send the same names again and again, with other values. So a request pay
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.middleware.limits import MAX_REMEMBERED_HEAD_BYTES, MAX_REMEMBERED_HEADS
 from policies.peer.cache import BoundedCache
@@ -18,35 +18,38 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 _NAME_BYTES = 150
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class _Head(NamedTuple):
     """`names`: all, lower case, in order of receipt. `read`: those that are read, each with its position."""
 
     names: tuple[str, ...]
     read: tuple[tuple[str, int], ...]
 
-    def found(self, headers: RawHeaders) -> Headers:
-        """The values of those that are read, from the headers that this is the head of."""
-        found: dict[str, tuple[str, ...]] = {}
-        for name, position in self.read:
-            value = headers[position][1].decode("utf-8", "surrogateescape")
-            found[name] = (*found[name], value) if name in found else (value,)
-        return found
 
-
-_HEADS: BoundedCache[tuple[tuple[bytes, ...], frozenset[str]], Head] = BoundedCache(
+_HEADS: BoundedCache[tuple[tuple[bytes, ...], frozenset[str]], _Head] = BoundedCache(
     MAX_REMEMBERED_HEADS, MAX_REMEMBERED_HEAD_BYTES
 )
 
 
-def head_from_raw(headers: RawHeaders, wanted: frozenset[str]) -> Head:
-    """`wanted`: the names to read, lower case. Raises MalformedQuestionError if there are more than MAX_HEADERS."""
-    raw = tuple([name for name, _ in headers])
+def read_headers(headers: RawHeaders, wanted: frozenset[str]) -> tuple[tuple[str, ...], Headers]:
+    """The names of all, lower case, and the values of those in `wanted`, both in order of receipt.
+
+    Raises MalformedQuestionError if there are more than MAX_HEADERS, ValueError if one is no pair.
+    """
+    raw, values = zip(*headers, strict=True) if headers else ((), ())
     head = _HEADS.get((raw, wanted))
     if head is None:
-        if len(raw) > MAX_HEADERS:
-            raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
-        names = tuple([name.decode("latin-1").lower() for name in raw])
-        head = Head(names, tuple([(name, position) for position, name in enumerate(names) if name in wanted]))
-        _HEADS.put((raw, wanted), head, sum(map(len, raw)) + _NAME_BYTES * len(raw))
+        head = _head_from_names(raw, wanted)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, position in head.read:
+        value = values[position].decode("utf-8", "surrogateescape")
+        found[name] = (*found[name], value) if name in found else (value,)
+    return head.names, found
+
+
+def _head_from_names(raw: tuple[bytes, ...], wanted: frozenset[str]) -> _Head:
+    if len(raw) > MAX_HEADERS:
+        raise MalformedQuestionError(f"the request has more than {MAX_HEADERS} headers")
+    names = tuple([name.decode("latin-1").lower() for name in raw])
+    head = _Head(names, tuple([(name, position) for position, name in enumerate(names) if name in wanted]))
+    _HEADS.put((raw, wanted), head, sum(map(len, raw)) + _NAME_BYTES * len(raw))
     return head

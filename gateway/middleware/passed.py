@@ -40,8 +40,7 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
     decision = judgement.decision
     # A certificate by its digest, which is quick; whoever else it is, by all that is known.
     presented = peer.key if type(peer) is PresentedCertificate else peer
-    told = (decision.identities, decision.trust, decision.headers)
-    key = (tuple(names), settable, presented, xfcc_passes, told)
+    key = (tuple(names), settable, presented, xfcc_passes, decision.identities, decision.trust, decision.headers)
     passage = _PASSAGES.get(key)
     if passage is None:
         passage = _passage_from_verdict(verdict)

@@ -48,9 +48,6 @@ def presented_from_tls(reader: PresentedReader, tls: object, scheme: object) -> 
         return MalformedCertificate("the ASGI TLS extension has no client_cert_chain")
     if tls.get("client_cert_error"):
         return MalformedCertificate("the server says that the client's certificate is not valid")
-    known = reader.of_connection(chain)
-    if known is not None:
-        return known
     if not chain:
         return _without_certificate(tls)
     if len(chain) > MAX_CHAIN_CERTIFICATES or [pem for pem in chain if type(pem) is not str]:

@@ -4,71 +4,74 @@
 the two differ by more than one decoding, somebody in between rewrote one of them: such a request cannot be judged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import unquote
 
-from gateway.connection import TARGET, TLS
+from gateway.connection import TARGET
 from gateway.middleware.forwarded import ForwardedFacts
-from gateway.middleware.head import head_from_raw
-from gateway.middleware.presented import Scope, connection_facts, extensions_of, presented_from_tls
+from gateway.middleware.head import read_headers
+from gateway.middleware.presented import Scope, extensions_of
+from gateway.middleware.told import ConnectionReader
 from policies.engine.policy_set import PolicySet
-from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
+from policies.engine.request import EMPTY_HEADERS, Request
 from policies.peer.presented import Presented
 from policies.peer.reader import PresentedReader
 from runtime.check import Received
 from runtime.errors import MalformedQuestionError
-from runtime.hops import IpAddress, address_from_text
 from runtime.identity_headers import XFCC
 from runtime.raw_headers import Headers
 from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
 _ALWAYS_READ = frozenset({"connection", "host", XFCC, TRACEPARENT})
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
-_NONE: frozenset[str] = frozenset()
 #: A named tuple's own constructor is a call of Python more; the field order is `Request`'s and `Received`'s.
 _tuple = tuple.__new__
 
 
-def received_from_scope(
-    scope: Scope,
-    policy: PolicySet | None,
-    reader: PresentedReader,
-    time: float,
-    presented: Presented | None = None,
-    forwarded: ForwardedFacts | None = None,
-) -> Received:
-    """Read an `http` or `websocket` scope for `policy`, as of `time` (epoch seconds).
+class ScopeReader:
+    """Reads `http` and `websocket` scopes. `clock`: seconds since the epoch.
 
-    `presented`: the peer of the connection, if it is known already. `forwarded`: reads what a proxy in front says of
-    the client; then the connection is the proxy's. Raises QuestionError if it does not describe one request.
+    `forwarded`: reads what a proxy in front says of the client; then the connection is the proxy's.
     """
-    conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
-    raw = scope["headers"]
-    head = head_from_raw(raw, _read_names(conditions, _NONE if forwarded is None else forwarded.names))
-    found = head.found(raw)
-    if "connection" in found:
-        _refuse_unforwarded(found, conditions)
-    extensions = extensions_of(scope)
-    peer = presented
-    if peer is None:
-        peer = presented_from_tls(reader, extensions.get(TLS), scope.get("scheme"))
-    source_ip, sni = _told_of_connection(scope, connection_facts(extensions))
-    if forwarded is not None:
-        peer, source_ip, sni = forwarded.facts(scope, peer, found, policy, time)
-    facts = (
-        peer,
-        scope["method"] if scope["type"] == "http" else "GET",
-        _target_from_scope(scope, extensions.get(TARGET)),
-        ",".join(found.get("host", ())),
-        _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,
-        None,
-        source_ip,
-        sni,
-        time,
-    )
-    trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
-    return _tuple(Received, (_tuple(Request, facts), head.names, "", trace_id))
+
+    def __init__(
+        self, reader: PresentedReader, clock: Callable[[], float], forwarded: ForwardedFacts | None = None
+    ) -> None:
+        self._connections = ConnectionReader(reader)
+        self._clock = clock
+        self._forwarded = forwarded
+        self._forwarded_names = frozenset() if forwarded is None else forwarded.names
+
+    def received_from_scope(self, scope: Scope, presented: Presented | None, policy: PolicySet | None) -> Received:
+        """Read `scope` for `policy`, as of now. `presented`: the peer of the connection, if it is known already.
+
+        Raises QuestionError if it does not describe one request.
+        """
+        conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
+        names, found = read_headers(scope["headers"], _read_names(conditions, self._forwarded_names))
+        if "connection" in found:
+            _refuse_unforwarded(found, conditions)
+        extensions = extensions_of(scope)
+        peer, source_ip, sni = self._connections.facts_from_scope(scope, extensions)
+        if presented is not None:
+            peer = presented
+        now = self._clock()
+        if self._forwarded is not None:
+            peer, source_ip, sni = self._forwarded.facts(scope, peer, found, policy, now)
+        facts = (
+            peer,
+            scope["method"] if scope["type"] == "http" else "GET",
+            _target_from_scope(scope, extensions.get(TARGET)),
+            ",".join(found.get("host", ())),
+            _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,
+            None,
+            source_ip,
+            sni,
+            now,
+        )
+        trace_id = trace_id_from_traceparent(found[TRACEPARENT]) if TRACEPARENT in found else None
+        return _tuple(Received, (_tuple(Request, facts), names, "", trace_id))
 
 
 def _refuse_unforwarded(found: Headers, conditions: frozenset[str]) -> None:
@@ -112,13 +115,3 @@ def _checked(target: str, path: str) -> str:
     if target.startswith("/") and target.partition("?")[0].partition("#")[0] != path:
         raise MalformedQuestionError("path and target differ: a middleware around this one changed the path")
     return target
-
-
-def _told_of_connection(scope: Scope, facts: Mapping[str, object]) -> tuple[IpAddress | None, str | Unreported | None]:
-    """The transport peer, of ASGI's `client` where our server told nothing, None on a Unix socket; and the SNI."""
-    client = facts["source"] if "source" in facts else scope.get("client")
-    source_ip = None
-    if isinstance(client, (tuple, list)) and client and isinstance(client[0], str):
-        source_ip = address_from_text(client[0])
-    sni = facts.get("sni", UNREPORTED)
-    return source_ip, sni if sni is None or isinstance(sni, str) else UNREPORTED

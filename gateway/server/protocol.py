@@ -14,7 +14,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
-from gateway.connection import CONNECTION, END, TARGET, TLS
+from gateway.connection import CONNECTION, END, TARGET, TLS, Told
 from gateway.server import limits
 from gateway.server.attempt import Attempt
 from gateway.server.bounds import Bounds
@@ -277,9 +277,9 @@ def _heir(kind: Callable[..., GatewayWebSocket], attempt: Attempt, **facts: Any)
 def _facts(transport: asyncio.Transport, attempt: Attempt) -> Extensions:
     handshake = cast("Handshake | None", transport.get_extra_info("ssl_object"))
     if handshake is None:
-        return {CONNECTION: {"source": attempt.source}}
-    facts = {"sni": attempt.sni, "source": attempt.source}
-    return {TLS: handshake.context.extension(handshake), CONNECTION: facts}
+        return {CONNECTION: Told(source=attempt.source)}
+    facts = Told(sni=attempt.sni, source=attempt.source)
+    return {TLS: Told(handshake.context.extension(handshake)), CONNECTION: facts}
 
 
 def _told(app: ASGI3Application, extensions: Extensions) -> ASGI3Application:

@@ -21,7 +21,6 @@ from policies.peer.presented import (
     MalformedCertificate,
     NoCertificate,
     Presented,
-    PresentedCertificate,
 )
 from policies.peer.revocation import Revocation
 from policies.peer.trust import TrustStore
@@ -44,6 +43,7 @@ class PolicySet:
         "_sole_ids",
         "allows_unauthenticated",
         "binding",
+        "caller_states",
         "condition_headers",
         "enforced",
         "generation",
@@ -107,6 +107,8 @@ class PolicySet:
             entry.ocsp is not None and entry.revocation is Revocation.REQUIRE for entry in self.trust.entries
         )
         self._callers = CallerCache()
+        #: By the key of a presented certificate; each holds within its own interval. For `evaluate`.
+        self.caller_states = self._callers.states
         self._anonymous = self._identified(Caller(None, frozenset()), CallerState(-inf, inf, None, ()))
 
     def with_trust(self, trust: TrustStore) -> "PolicySet":
@@ -135,10 +137,6 @@ class PolicySet:
 
     def caller(self, presented: Presented, time: float) -> CallerState:
         """What the caller is at `time` (epoch seconds): refused for a reason, or known by the rules about it."""
-        if type(presented) is PresentedCertificate:
-            known = self._callers.states.get(presented.key)
-            if known is not None and known.valid_from <= time <= known.valid_until:
-                return known
         if isinstance(presented, NoCertificate):
             return self._anonymous
         if isinstance(presented, MalformedCertificate):

@@ -29,18 +29,17 @@ class PresentedReader:
     None, the default: nobody has.
     """
 
-    __slots__ = ("_by_object", "_by_pem", "_by_pems", "_by_xfcc", "_sole", "verified_for")
+    __slots__ = ("_by_pem", "_by_pems", "_by_xfcc", "_sole", "verified_for")
 
     def __init__(
         self, entries: int = MAX_CACHED_PEERS, chars: int = MAX_CACHED_CHARS, *, verified_for: str | None = None
     ) -> None:
-        """Each of the five caches holds up to `entries`, all together up to `chars` characters of received text."""
+        """Each of the four caches holds up to `entries`, all together up to `chars` characters of received text."""
         self.verified_for = verified_for
-        self._by_pem: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 5)
-        self._by_object: BoundedCache[int, tuple[tuple[str, ...], Read]] = BoundedCache(entries, chars // 5)
-        self._by_pems: BoundedCache[tuple[str, ...], Read] = BoundedCache(entries, chars // 5)
-        self._by_xfcc: BoundedCache[tuple[str, str], Told] = BoundedCache(entries, chars // 5)
-        self._sole: BoundedCache[tuple[str, bytes], bool] = BoundedCache(entries, chars // 5)
+        self._by_pem: BoundedCache[tuple[str, str], Read] = BoundedCache(entries, chars // 4)
+        self._by_pems: BoundedCache[tuple[str, ...], Read] = BoundedCache(entries, chars // 4)
+        self._by_xfcc: BoundedCache[tuple[str, str], Told] = BoundedCache(entries, chars // 4)
+        self._sole: BoundedCache[tuple[str, bytes], bool] = BoundedCache(entries, chars // 4)
 
     def from_percent_pem(self, certificate: str, chain: str = "") -> Read:
         """What `source.certificate` of a CheckRequest says: `certificate` is the percent-encoded PEM of the leaf.
@@ -54,21 +53,8 @@ class PresentedReader:
             self._by_pem.put(key, read, len(certificate) + len(chain))
         return read
 
-    def of_connection(self, chain: object) -> Read | None:
-        """What `from_pems` has read of this very object, as a connection shows it with each request; None: nothing.
-
-        A tuple and its texts never change, and while it is remembered here no other object has its identity.
-        """
-        known = self._by_object.get(id(chain))
-        return known[1] if known is not None and known[0] is chain else None
-
     def from_pems(self, chain: tuple[str, ...]) -> Read:
         """A chain as a TLS server tells it: PEM texts, leaf first, at least one."""
-        read = self._read_pems(chain)
-        self._by_object.put(id(chain), (chain, read), sum(map(len, chain)))
-        return read
-
-    def _read_pems(self, chain: tuple[str, ...]) -> Read:
         read = self._by_pems.get(chain)
         if read is None:
             whole = "".join([pem if pem.endswith("\n") else f"{pem}\n" for pem in chain])

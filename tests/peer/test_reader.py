@@ -104,21 +104,3 @@ def test_threads_may_share_it() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(reader.from_percent_pem, texts))
     assert [isinstance(item, PresentedCertificate) for item in found] == [True, True, False, False] * 50
-
-
-def test_a_chain_is_known_by_the_object_that_a_connection_shows_again() -> None:
-    reader, chain = PresentedReader(), (LEAF.pem.decode(), ISSUER.pem.decode())
-    assert reader.of_connection(chain) is None
-    found = reader.from_pems(chain)
-    assert reader.of_connection(chain) is found
-    assert reader.of_connection((*chain,)) is None, "an equal one is read by its text"
-
-
-def test_another_chain_is_never_taken_for_one_that_is_gone() -> None:
-    reader = PresentedReader(entries=5, chars=20 * MAX_HEADER_CHARS)
-    for name in range(40):
-        chain = (OTHER.pem.decode() + "\n" * name,)
-        assert reader.of_connection(chain) is None
-        reader.from_pems(chain)
-        assert reader.of_connection(chain) is not None
-        del chain

@@ -11,7 +11,7 @@ from gateway.connection import CONNECTION
 from gateway.hops import FrontHops
 from gateway.middleware.forwarded import ForwardedFacts, ForwardedPeers
 from gateway.middleware.presented import Scope
-from gateway.middleware.request import received_from_scope
+from gateway.middleware.request import ScopeReader
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, PresentedCertificate
 from policies.peer.reader import PresentedReader
@@ -42,7 +42,7 @@ def scope(*headers: tuple[str, str], source: tuple[str, int] | None = HOP) -> Sc
 
 def judged(header: CertificateHeader, asked: Scope, balancers: TrustedHops = NO_HOPS) -> Request:
     facts = ForwardedFacts(ForwardedPeers(FORMATS[header], FrontHops.parse(["10.0.0.0/8"])), balancers)
-    return received_from_scope(asked, policy(), PresentedReader(), 7.0, forwarded=facts).request
+    return ScopeReader(PresentedReader(), lambda: 7.0, facts).received_from_scope(asked, None, policy()).request
 
 
 @formats

@@ -1,9 +1,11 @@
 """What is remembered of header names never stands for values, and a flood of names is forgotten."""
 
+from typing import Any
+
 import pytest
 
 from gateway.middleware import head
-from gateway.middleware.head import head_from_raw
+from gateway.middleware.head import read_headers
 from gateway.middleware.limits import MAX_REMEMBERED_HEAD_BYTES
 from runtime.errors import MalformedQuestionError
 from runtime.limits import MAX_HEADERS
@@ -14,36 +16,46 @@ WANTED = frozenset({"host", "x-ring"})
 def test_the_same_names_with_other_values_are_read_anew() -> None:
     one = [(b"host", b"a"), (b"accept", b"x"), (b"x-ring", b"1")]
     other = [(b"host", b"b"), (b"accept", b"y"), (b"x-ring", b"2")]
-    assert head_from_raw(one, WANTED) is head_from_raw(other, WANTED)
-    assert head_from_raw(one, WANTED).found(one) == {"host": ("a",), "x-ring": ("1",)}
-    assert head_from_raw(other, WANTED).found(other) == {"host": ("b",), "x-ring": ("2",)}
+    assert read_headers(one, WANTED)[1] == {"host": ("a",), "x-ring": ("1",)}
+    assert read_headers(other, WANTED)[1] == {"host": ("b",), "x-ring": ("2",)}
 
 
 def test_the_same_names_in_another_order_are_another_head() -> None:
     one, other = [(b"host", b"a"), (b"x-ring", b"1")], [(b"x-ring", b"1"), (b"host", b"a")]
-    assert head_from_raw(one, WANTED).found(one) == head_from_raw(other, WANTED).found(other)
+    assert read_headers(one, WANTED)[1] == read_headers(other, WANTED)[1]
 
 
 def test_what_another_policy_reads_is_another_head() -> None:
     headers = [(b"host", b"a"), (b"x-ring", b"1"), (b"x-stage", b"2")]
-    assert head_from_raw(headers, WANTED).found(headers).keys() == {"host", "x-ring"}
-    assert head_from_raw(headers, frozenset({"x-stage"})).found(headers).keys() == {"x-stage"}
+    assert read_headers(headers, WANTED)[1].keys() == {"host", "x-ring"}
+    assert read_headers(headers, frozenset({"x-stage"}))[1].keys() == {"x-stage"}
 
 
 def test_values_of_one_name_stay_in_order_of_receipt_whatever_its_case() -> None:
     headers = [(b"X-Ring", b"1"), (b"host", b"a"), (b"x-ring", b"\xff")]
-    assert head_from_raw(headers, WANTED).found(headers)["x-ring"] == ("1", "\udcff")
-    assert head_from_raw(headers, WANTED).names == ("x-ring", "host", "x-ring")
+    assert read_headers(headers, WANTED)[1]["x-ring"] == ("1", "\udcff")
+    assert read_headers(headers, WANTED)[0] == ("x-ring", "host", "x-ring")
 
 
 def test_too_many_headers_are_refused_each_time() -> None:
     for _ in range(2):
         with pytest.raises(MalformedQuestionError, match="more than"):
-            head_from_raw([(b"a", b"b")] * (MAX_HEADERS + 1), WANTED)
+            read_headers([(b"a", b"b")] * (MAX_HEADERS + 1), WANTED)
 
 
 def test_a_flood_of_names_is_forgotten() -> None:
     for number in range(500):
-        head_from_raw([(b"x-%d-%s" % (number, b"a" * 30_000), b"")] * 10, WANTED)
+        read_headers([(b"x-%d-%s" % (number, b"a" * 30_000), b"")] * 10, WANTED)
     held = sum(len(raw[0]) * len(raw) for raw, _ in [*head._HEADS._young, *head._HEADS._old])
     assert held <= MAX_REMEMBERED_HEAD_BYTES
+
+
+def test_no_headers_are_no_names() -> None:
+    assert read_headers([], WANTED) == ((), {})
+
+
+@pytest.mark.parametrize("odd", [(b"host",), (b"host", b"a", b"b"), b"host", ()])
+def test_a_header_that_is_no_pair_is_never_read(odd: Any) -> None:
+    for headers in ([odd], [(b"accept", b"x"), odd], [odd, odd]):
+        with pytest.raises(ValueError):
+            read_headers(headers, WANTED)

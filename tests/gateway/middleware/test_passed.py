@@ -6,7 +6,7 @@ from typing import Any
 from gateway.middleware import AuthorizationMiddleware
 from gateway.middleware.passed import scope_from_verdict
 from gateway.middleware.presented import Scope
-from gateway.middleware.request import received_from_scope
+from gateway.middleware.request import ScopeReader
 from pki.authority import Issued
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
@@ -27,7 +27,7 @@ def passed(scope: Scope, **settings: Any) -> dict[bytes, bytes]:
 
 
 def request_of(issued: Issued) -> Request:
-    return received_from_scope(http_scope(issued), policy(), PresentedReader(), time()).request
+    return ScopeReader(PresentedReader(), time).received_from_scope(http_scope(issued), None, policy()).request
 
 
 def test_callers_in_turn_are_told_as_themselves() -> None:

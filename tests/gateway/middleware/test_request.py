@@ -6,7 +6,7 @@ import pytest
 
 from extauth.request import received_from_check
 from gateway.connection import CONNECTION, TARGET
-from gateway.middleware.request import received_from_scope
+from gateway.middleware.request import ScopeReader
 from policies.engine.request import UNREPORTED, Request
 from policies.peer.presented import NO_CERTIFICATE
 from policies.peer.reader import PresentedReader
@@ -19,8 +19,12 @@ from tests.gateway.middleware.scopes import http_scope, websocket_scope
 NOW = 1_800_000_000.0
 
 
+def reader() -> ScopeReader:
+    return ScopeReader(PresentedReader(), lambda: NOW)
+
+
 def read(scope: Any) -> Request:
-    return received_from_scope(scope, policy(), PresentedReader(), NOW).request
+    return reader().received_from_scope(scope, None, policy()).request
 
 
 def test_equal_facts_make_the_request_that_ext_authz_makes() -> None:
@@ -136,5 +140,5 @@ def test_a_websocket_is_a_get() -> None:
 
 
 def test_a_peer_that_is_known_already_is_believed() -> None:
-    received = received_from_scope(http_scope(billing()), policy(), PresentedReader(), NOW, NO_CERTIFICATE)
+    received = reader().received_from_scope(http_scope(billing()), NO_CERTIFICATE, policy())
     assert received.request.peer is NO_CERTIFICATE
