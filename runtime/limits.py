@@ -144,5 +144,7 @@ MAX_OCSP_OUTAGE_SECONDS = 10.0
 MAX_OCSP_RETRY_SECONDS = 60.0
 #: Seconds after its last request for which the answer about a certificate is kept fresh.
 OCSP_IDLE_SECONDS = 600.0
+#: Seconds between two looks for responders that nobody needs any more, where there are too many.
+OCSP_RELEASE_SECONDS = 10.0
 #: Seconds before a fetch that failed is tried again: doubled each time, up to the longest refresh.
 RETRY_SECONDS = 1.0

@@ -26,6 +26,7 @@ from runtime.limits import (
     MAX_REFRESH_SECONDS,
     MIN_OCSP_REFRESH_SECONDS,
     OCSP_IDLE_SECONDS,
+    OCSP_RELEASE_SECONDS,
     RETRY_SECONDS,
 )
 from runtime.metrics import Metrics, OcspResult
@@ -50,6 +51,7 @@ class OcspClient:
         self._responders: dict[tuple[str, str, int], Responder] = {}
         self._revoked: dict[_Subject, OcspAnswer] = {}
         self._listeners: list[Callable[[OcspQuestion], None]] = []
+        self._next_release = 0.0
         self._crowded = Complaint()
         self._complaint = Complaint()
 
@@ -59,15 +61,19 @@ class OcspClient:
 
     def latest(self, question: OcspQuestion) -> OcspAnswer | None:
         """As `OcspAnswers.latest`."""
+        dropped = None
         with self._lock:
-            asked = self._asked.pop(question, None)
-            dropped = None
-            if asked is None:
+            asked = self._asked.get(question)
+            if asked is None or not asked.queued:
                 responder = self._responder(question)
                 if responder is None:
-                    return self._revoked.get(_subject(question))
-                dropped = self._make_room()
-                asked = Asked(question, responder)
+                    return self._known_without_asking(question, asked)
+                if asked is None:
+                    dropped = self._make_room()
+                    asked = Asked(question, responder)
+                asked.responder = responder
+            # Those that were not looked for the longest stand first.
+            self._asked.pop(question, None)
             self._asked[question] = asked
             asked.seen = monotonic()
             self._heed(asked)
@@ -80,6 +86,13 @@ class OcspClient:
         if dropped is not None:
             self._tell(dropped)
         return answer
+
+    def _known_without_asking(self, question: OcspQuestion, asked: Asked | None) -> OcspAnswer | None:
+        """What is known where no responder can be asked. The lock is held."""
+        if asked is None:
+            return self._revoked.get(_subject(question))
+        self._heed(asked)
+        return asked.answer
 
     def awaited(self, question: OcspQuestion) -> FirstAnswer | None:
         """As `OcspAnswers.awaited`. Nobody waits for a responder that could not be reached lately."""
@@ -187,6 +200,7 @@ class OcspClient:
         origin = question.source.url.origin
         responder = self._responders.get(origin)
         if responder is None:
+            self._release_idle()
             if len(self._responders) >= MAX_OCSP_RESPONDERS:
                 if self._crowded.due():
                     facts = {"url": question.source.url.text, "responders": MAX_OCSP_RESPONDERS}
@@ -195,6 +209,18 @@ class OcspClient:
             scheme, host, port = origin
             responder = self._responders[origin] = Responder(f"{scheme}://{host}:{port}", self._attempt)
         return responder
+
+    def _release_idle(self) -> None:
+        """Let go of the responders that nobody will be asked about again, if there are too many. The lock is held."""
+        now = monotonic()
+        if len(self._responders) < MAX_OCSP_RESPONDERS or now < self._next_release:
+            return
+        self._next_release = now + OCSP_RELEASE_SECONDS
+        busy = {asked.responder for asked in self._asked.values() if asked.queued and not _is_final(asked.answer)}
+        for origin, responder in tuple(self._responders.items()):
+            if responder not in busy:
+                del self._responders[origin]
+                responder.stop()
 
     def _make_room(self) -> OcspQuestion | None:
         """Forget what was not looked for the longest, if there is too much. What is revoked is remembered apart."""
@@ -242,6 +268,10 @@ class OcspClient:
 
 def _subject(question: OcspQuestion) -> _Subject:
     return question.issuer_name, question.issuer.spki_sha256, question.serial
+
+
+def _is_final(answer: OcspAnswer | None) -> bool:
+    return answer is not None and answer.final
 
 
 def _is_current(answer: OcspAnswer | None, now: float) -> bool:

@@ -310,6 +310,42 @@ def test_only_so_many_responders_are_asked(asking: Asking, server: OcspServer, m
         assert asking.client.awaited(asked) is None
 
 
+def test_a_responder_that_nobody_needs_any_more_makes_room_for_another(
+    asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_OCSP_RESPONDERS", 1)
+    monkeypatch.setattr(module, "OCSP_RELEASE_SECONDS", 0.0)
+    server.answer = always()
+    asking.becomes(OcspStatus.GOOD)
+    with ocsp_server() as other:
+        other.answer = always()
+        elsewhere = question(LEAF, MESH, other.source())
+        assert asking.client.latest(elsewhere) is None, "the first is still asked"
+        assert not other.asked
+        monkeypatch.setattr(module, "OCSP_IDLE_SECONDS", 0.2)
+        sleep(0.3)
+        asking.client.refresh()
+        eventually(lambda: asking.client.latest(elsewhere) is not None, 5)
+        assert asking.status() is OcspStatus.GOOD, "what is known stays known"
+        sleep(0.3)
+        asking.client.refresh()
+        eventually(lambda: asking.status() is OcspStatus.GOOD and len(server.asked) == 2, 5)
+
+
+def test_a_final_revocation_needs_no_responder(
+    asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_OCSP_RESPONDERS", 1)
+    server.answer = always(status=REVOKED)
+    asking.becomes(OcspStatus.REVOKED)
+    with ocsp_server() as other:
+        other_leaf = MESH.issue(dns=["b.example"])
+        other.answer = lambda request: fresh(other_leaf, MESH)
+        elsewhere = question(other_leaf, MESH, other.source())
+        eventually(lambda: asking.client.latest(elsewhere) is not None, 5)
+    assert asking.status() is OcspStatus.REVOKED
+
+
 def test_who_is_revoked_stays_so_where_there_is_no_room_for_another_responder(
     asking: Asking, server: OcspServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
