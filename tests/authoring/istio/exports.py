@@ -11,7 +11,7 @@ import yaml
 
 from extauth.istio.authorization_form import authorization_form
 from extauth.istio.manifest import text_from_manifests
-from extauth.istio.plain_requests import DISGUISED, DOTS, PLAIN_AUTHORITY, PLAIN_METHOD, PLAIN_TARGET
+from extauth.istio.plain_requests import LONG_METHOD, PLAIN_AUTHORITY, PLAIN_METHOD, PLAIN_TARGET, REFUSED_TARGET
 from pki.authority import Authority
 from policies.authoring.istio.exporting.exporting import Exported, exported_from_policy
 from policies.authoring.istio.workload import Workload
@@ -102,10 +102,11 @@ def is_plain(call: Call) -> bool:
     content_type = call.headers.get("content-type", "")
     is_grpc = content_type.lower().startswith("application/grpc")
     return (
-        re.fullmatch(PLAIN_TARGET, call.path) is not None
-        and not any(re.fullmatch(refused, call.path) for refused in (DOTS, DISGUISED))
+        all(re.fullmatch(plain, call.path) for plain in PLAIN_TARGET)
+        and not any(re.fullmatch(refused, call.path) for refused in REFUSED_TARGET)
         and re.fullmatch(PLAIN_AUTHORITY, call.host) is not None
         and re.fullmatch(PLAIN_METHOD, call.method) is not None
+        and not re.fullmatch(LONG_METHOD, call.method)
         and call.method != "CONNECT"
         and "," not in content_type
         and (not is_grpc or content_type.startswith("application/grpc"))

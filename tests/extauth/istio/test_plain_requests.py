@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extauth.istio.plain_requests import DISGUISED, DOTS, PLAIN_AUTHORITY, PLAIN_METHOD, PLAIN_TARGET
+from extauth.istio.plain_requests import LONG_METHOD, PLAIN_AUTHORITY, PLAIN_METHOD, PLAIN_TARGET, REFUSED_TARGET
 from policies.engine.errors import RequestError
 from policies.engine.path import path_segments
 from policies.engine.target import canonical_target
@@ -18,8 +18,8 @@ _SURROGATES = range(0xD800, 0xE000)
 
 
 def passes(target: str) -> bool:
-    refused = any(re.fullmatch(expression, target) for expression in (DOTS, DISGUISED))
-    return re.fullmatch(PLAIN_TARGET, target) is not None and not refused
+    refused = any(re.fullmatch(expression, target) for expression in REFUSED_TARGET)
+    return all(re.fullmatch(expression, target) for expression in PLAIN_TARGET) and not refused
 
 
 def test_every_character_beyond_ascii_passes_escaped_just_where_peergate_takes_it() -> None:
@@ -92,5 +92,6 @@ def test_another_host_is_refused(host: str) -> None:
 
 def test_a_method_is_a_token_as_long_as_peergate_takes_it() -> None:
     assert re.fullmatch(PLAIN_METHOD, "M" * 32)
-    assert not re.fullmatch(PLAIN_METHOD, "M" * 33)
+    assert not re.fullmatch(LONG_METHOD, "M" * 32)
+    assert re.fullmatch(LONG_METHOD, "M" * 33)
     assert not re.fullmatch(PLAIN_METHOD, "G(T")
