@@ -1,5 +1,6 @@
 """Kubernetes resources as text that people can review: one document each, with a comment that says what it is for."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
@@ -11,6 +12,8 @@ from policies.authoring.istio.text import comment_lines
 
 #: Characters of a line before a list is written over several.
 _WIDTH = 120
+#: What stands without quotes: no number, and longer than `y` and `n`.
+_WORD = r"[A-Za-z/][A-Za-z0-9._/-]+"
 Resource = dict[str, object]
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1alpha3"
 
@@ -22,16 +25,6 @@ class Manifest:
     comment: str
     resource: Resource
     rules: Sequence[tuple[str, Mapping[str, object]]] | None = None
-
-    def whole(self) -> Resource:
-        """The resource with its rules, as a reader of the text has it."""
-        if not self.rules:
-            return self.resource
-        spec = self.resource["spec"]
-        return {
-            **self.resource,
-            "spec": {**(spec if isinstance(spec, dict) else {}), "rules": [r for _, r in self.rules]},
-        }
 
 
 def named(api: str, kind: str, name: str, pods: Pods, spec: Resource, *, selector: str = "selector") -> Resource:
@@ -59,12 +52,19 @@ def text_from_manifests(head: str, manifests: Iterable[Manifest]) -> str:
 
 
 def _dumped(value: object) -> str:
-    return yaml.dump(value, Dumper=_Plain, sort_keys=False, default_flow_style=None, width=_WIDTH).rstrip("\n")
+    return yaml.dump(value, Dumper=_Careful, sort_keys=False, default_flow_style=None, width=_WIDTH).rstrip("\n")
 
 
-class _Plain(yaml.SafeDumper):
-    """Without anchors: a list that stands in two places is written twice."""
+class _Careful(yaml.SafeDumper):
+    """Without anchors, and with quotes around what any reader of YAML may take for something else than a text.
+
+    Kubernetes reads `1e3` as a number and `n` as false, which the rules of PyYAML would leave without quotes.
+    """
 
     def ignore_aliases(self, data: object) -> bool:
-        """Always."""
+        """Always: a list that stands in two places is written twice."""
         return True
+
+
+# Whatever does not begin with a letter has no plain form, unless it is the number or truth value that it looks like.
+_Careful.add_implicit_resolver("tag:peergate:odd", re.compile(rf"(?!{_WORD}\Z)", re.DOTALL), None)

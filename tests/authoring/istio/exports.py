@@ -34,9 +34,18 @@ Resource = dict[str, Any]
 
 
 @cache
+def _authority() -> Authority:
+    return Authority.root("mesh")
+
+
 def anchor() -> bytes:
     """The CA of every trust entry, PEM."""
-    return Authority.root("mesh").pem
+    return _authority().pem
+
+
+def files() -> NoFiles:
+    """What policies may name: the CA under two names, and its CRL."""
+    return NoFiles({"mesh.pem": anchor(), "other.pem": anchor(), "mesh.crl": _authority().crl()})
 
 
 @dataclass(frozen=True)
@@ -69,15 +78,15 @@ class Export:
 
 def export(text: str, workloads: Sequence[str] = WORKLOADS) -> Export:
     """Of one policy file."""
-    files = {"policy.yaml": text.encode()}
-    loaded = load_policy(files, NoFiles({"mesh.pem": anchor(), "other.pem": anchor()}))
+    written = {"policy.yaml": text.encode()}
+    loaded = load_policy(written, files())
     assert loaded.policy is not None, "\n".join([text, *map(str, loaded.problems)])
-    exported = exported_from_policy(loaded.policy, files, map(Workload.parse, workloads))
+    exported = exported_from_policy(loaded.policy, written, map(Workload.parse, workloads))
     if exported.problems:
         return Export(loaded.policy, exported, None)
-    written = text_from_manifests(*authorization_form(exported, "0" * 16))
-    documents = tuple(document for document in yaml.load_all(written, yaml.CSafeLoader) if document)
-    return Export(loaded.policy, exported, written, documents)
+    printed = text_from_manifests(*authorization_form(exported, "0" * 16))
+    documents = tuple(document for document in yaml.load_all(printed, yaml.CSafeLoader) if document)
+    return Export(loaded.policy, exported, printed, documents)
 
 
 def peergate_allows(policy: PolicySet, call: Call) -> bool:

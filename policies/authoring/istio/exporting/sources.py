@@ -31,7 +31,8 @@ Source = dict[str, list[str]]
 _Ways = tuple[Callers, ...]
 #: How an Istio source says that nobody has shown a certificate.
 _ANY_PRINCIPAL = ["*"]
-_FORM_HINT = "workloads of a mesh are called spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/ACCOUNT"
+_ASK = "or ask peergate: --form ext-authz"
+_FORM_HINT = f"they are called spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/ACCOUNT; take it out, {_ASK}"
 
 
 def callers_of_identity(identity: Identity, *, allowed: bool) -> _Ways:
@@ -82,7 +83,7 @@ def _ways(selector: Selector, *, is_true: bool) -> _Ways:
             return _of_uri(selector, is_true=is_true)
     kind = field_text(selector)
     message = f"of a certificate Istio compares the SPIFFE ID, not {quoted(kind)}"
-    raise UnsayableError(ExportCode.CALLER, message, "tell the callers by `uri`, or ask peergate: --form ext-authz")
+    raise UnsayableError(ExportCode.CALLER, message, f"tell the callers by `uri`, {_ASK}")
 
 
 def _of_uri(selector: UriIs, *, is_true: bool) -> _Ways:
