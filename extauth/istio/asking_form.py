@@ -20,8 +20,8 @@ _HEAD = """Exported by `peergate policy export istio --form ext-authz`. Istio as
 {workloads}
 
 The mesh must know the provider `{provider}` (`--form mesh-config`), and peergate must be there (deploy/istio): until
-then every request to these pods is refused. Where callers' certificates come with intermediates that the policy does not
-list, apply deploy/istio/protect/peer-chain.yaml as well."""
+then every request to these pods is refused. Where callers' certificates come with intermediates that the policy does
+not list, apply deploy/istio/protect/peer-chain.yaml as well."""
 _ASKED = """Ask peergate about every request. Istio judges CUSTOM, then DENY, then ALLOW: requests pass them all.
 WITHOUT a rule this policy would match nothing, and peergate would never be asked."""
 _CERTIFICATE = "Shows peergate the certificate: without it every request that came with one is refused."

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import indent
 
 import yaml
 
@@ -43,16 +42,28 @@ def text_from_manifests(head: str, manifests: Iterable[Manifest]) -> str:
     """All documents after a comment, if there is one; equal manifests give equal text."""
     lines = comment_lines(head, 0) if head else []
     for manifest in manifests:
-        lines += [*(["---"] if lines else []), *comment_lines(manifest.comment, 0), _dumped(manifest.resource)]
-        if manifest.rules:
-            lines.append("  rules:")
-        for comment, rule in manifest.rules or ():
-            lines += [*comment_lines(comment, 4), indent(_dumped([rule]), "    ")]
+        lines += [*(["---"] if lines else []), *comment_lines(manifest.comment, 0), *_documented(manifest)]
     return "\n".join([*lines, ""])
 
 
-def _dumped(value: object) -> str:
-    return yaml.dump(value, Dumper=_Careful, sort_keys=False, default_flow_style=None, width=_WIDTH).rstrip("\n")
+def _documented(manifest: Manifest) -> list[str]:
+    """The lines of a resource, with the comment of each rule before it."""
+    if not manifest.rules:
+        return _dumped(manifest.resource)
+    spec = manifest.resource["spec"]
+    rules = [rule for _, rule in manifest.rules]
+    whole = {**manifest.resource, "spec": {**(spec if isinstance(spec, dict) else {}), "rules": rules}}
+    comments = iter(comment for comment, _ in manifest.rules)
+    lines: list[str] = []
+    for line in _dumped(whole):
+        # Rules are the only items that stand so far out.
+        lines += [*(comment_lines(next(comments), 2) if line.startswith("  - ") else ()), line]
+    return lines
+
+
+def _dumped(resource: Resource) -> list[str]:
+    text = yaml.dump(resource, Dumper=_Careful, sort_keys=False, default_flow_style=None, width=_WIDTH)
+    return text.rstrip("\n").split("\n")
 
 
 class _Careful(yaml.SafeDumper):

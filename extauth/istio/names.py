@@ -14,8 +14,8 @@ def names_of_pods(pods: Sequence[Pods]) -> list[str]:
     """One name for each: of a whole namespace `peergate`, of others after their first host. All are different."""
     names: list[str] = []
     for each in pods:
-        word = re.sub(r"[^a-z0-9]+", "-", each.hosts[0][:_MAX_CHARS]).strip("-")
-        base = f"{_BASE}-{word}" if each.labels else _BASE
+        word = re.sub(r"[^a-z0-9]+", "-", each.hosts[0][:_MAX_CHARS]) if each.labels else ""
+        base = f"{_BASE}-{word}".rstrip("-")
         taken = sum(name == base or name.startswith(f"{base}.") for name in names) if each.labels else 0
         names.append(f"{base}.{taken + 1}" if taken else base)
     return names

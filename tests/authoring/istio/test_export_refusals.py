@@ -1,10 +1,12 @@
 """What an export refuses beside the golden cases, and that nothing hostile gets out of its place."""
 
+import json
+
 import pytest
 import yaml
 
 from policies.authoring.istio.exporting.limits import MAX_COMBINATIONS
-from tests.authoring.istio.exports import DOMAIN, HEAD, export
+from tests.authoring.istio.exports import DOMAIN, HEAD, WORKLOADS, export
 
 ALL = "rules: [{id: all, allow: authenticated, to: {hosts: [orders.prod.svc]}}]\n"
 
@@ -27,14 +29,24 @@ def test_a_setting_that_asks_for_no_more_than_the_mesh_does_is_no_hindrance(more
 
 
 def test_callers_that_come_down_to_too_many_combinations_are_refused() -> None:
-    name = f"spiffe://{DOMAIN}/ns/{{}}/sa/{{}}"
-    parts = [
-        {"any": [{"not": {"uri": name.format(f"n{part}", f"a{each}")}} for each in range(MAX_COMBINATIONS)]}
-        for part in range(2)
-    ]
-    rule = {"id": "many", "deny": {"all": parts}, "to": "any"}
-    (said,) = export(f"{HEAD}rules: {[rule]!r}\n".replace("True", "true")).said
-    assert f"more than {MAX_COMBINATIONS} combinations" in said
+    def but(name: str) -> dict[str, object]:
+        return {"not": {"uri": f"spiffe://{DOMAIN}/ns/n/sa/{name}"}}
+
+    def said(pairs: int) -> list[str]:
+        both = json.dumps({"all": [{"any": [but(f"a{each}"), but(f"b{each}")]} for each in range(pairs)]})
+        return export(f"{HEAD}rules: [{{id: a, deny: {both}, to: any}}]\n", WORKLOADS[:1]).said
+
+    assert said(10) == []
+    assert f"more than {MAX_COMBINATIONS} combinations" in said(11)[0]
+
+
+def test_a_long_list_of_callers_and_what_is_not_in_it_are_exported_soon() -> None:
+    uris = [f"spiffe://{DOMAIN}/ns/n/sa/a{each}" for each in range(3000)]
+    identities = json.dumps({"listed": {"uri": uris}, "others": {"not": "listed"}})
+    rules = "[{id: a, allow: listed, to: {paths: [/a]}}, {id: b, deny: others, to: {paths: [/b]}}]"
+    made = export(f"{HEAD}identities: {identities}\nrules: {rules}\n", ("orders.prod.svc=prod",))
+    denied, allowed = (each["spec"]["rules"][0]["from"][0]["source"] for each in made.resources("AuthorizationPolicy"))
+    assert len(allowed["principals"]) == len(denied["notPrincipals"]) == len(uris)
 
 
 def test_every_reason_is_told_once_however_often_it_holds() -> None:
@@ -77,3 +89,13 @@ def test_every_document_is_a_resource_of_its_own() -> None:
     assert made.text is not None
     names = [(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(made.text) if each]
     assert len(names) == len(set(names)) == 2 * 3
+
+
+@pytest.mark.parametrize(
+    "rules", ["{id: a, deny: anyone, to: any}", "{id: a, allow: authenticated, to: {methods: [GET]}}"]
+)
+def test_pods_without_labels_are_all_of_the_namespace(rules: str) -> None:
+    made = export(f"{HEAD}rules: [{rules}]\n", ("orders.prod.svc=prod",))
+    for resource in made.documents:
+        assert resource["metadata"]["namespace"] == "prod"
+        assert not {"selector", "workloadSelector"} & set(resource["spec"])

@@ -75,23 +75,30 @@ class Callers:
     within: Accounts = EVERY_ACCOUNT
     outside: frozenset[Accounts] = frozenset()
 
-    def meet(self, other: Callers) -> Callers | None:
-        """The callers that are in both; None if there are none."""
-        if self.certified is None or other.certified is None or self.certified == other.certified:
-            certified = other.certified if self.certified is None else self.certified
-            return callers(certified, self.within.meet(other.within), self.outside | other.outside)
-        return None
-
 
 def callers(certified: bool | None, within: Accounts | None, outside: Iterable[Accounts] = ()) -> Callers | None:
     """What these words come down to; None if nobody is meant. `within` None: no account."""
     if certified is not False and within is not None:
-        common = {each.meet(within) for each in outside} - {None}
-        left = frozenset(each for each in common if each is not None)
+        left = {common for each in outside if (common := each.meet(within)) is not None}
         if within not in left:
-            return Callers(certified, within, frozenset(each for each in left if not _is_said(each, left)))
+            patterns = [each for each in left if not (each.namespace and each.name)]
+            return Callers(certified, within, frozenset(each for each in left if not _is_said(each, patterns)))
     return None if certified else Callers(False)
 
 
-def _is_said(accounts: Accounts, among: Iterable[Accounts]) -> bool:
-    return any(other != accounts and other.covers(accounts) for other in among)
+def common_callers(several: Iterable[Callers]) -> Callers | None:
+    """The callers that are in every one of these; None if there are none."""
+    certified: bool | None = None
+    within: Accounts | None = EVERY_ACCOUNT
+    outside: set[Accounts] = set()
+    for each in several:
+        if certified is not None and each.certified is not None and certified != each.certified:
+            return None
+        certified = each.certified if certified is None else certified
+        within = None if within is None else within.meet(each.within)
+        outside |= each.outside
+    return callers(certified, within, outside)
+
+
+def _is_said(accounts: Accounts, patterns: Iterable[Accounts]) -> bool:
+    return any(pattern != accounts and pattern.covers(accounts) for pattern in patterns)

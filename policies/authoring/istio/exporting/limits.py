@@ -1,4 +1,4 @@
 """How much of a policy is exported; what is beyond is refused."""
 
-#: Combinations of callers that one identity may come down to.
-MAX_COMBINATIONS = 256
+#: Alternatives of some callers times alternatives of others, where both must hold.
+MAX_COMBINATIONS = 1024

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from policies.authoring.istio.exporting.accounts import Callers
 from policies.authoring.istio.exporting.codes import ExportCode
 from policies.authoring.istio.exporting.errors import UnsayableError
 from policies.authoring.istio.exporting.operations import Conditions, Operation, hosts_of, operations
-from policies.authoring.istio.exporting.sources import Source, callers_of_identity, sources_of_callers
+from policies.authoring.istio.exporting.sources import CallersOf, Source, Ways, sources_of_callers
 from policies.engine.condition import Networks, Origin, When
 from policies.engine.policy_set import PolicySet
 from policies.engine.route import Alternative
@@ -46,6 +45,7 @@ class RuleExport:
     def __init__(self, policy: PolicySet, trust_domain: str) -> None:
         self._policy = policy
         self._trust_domain = trust_domain
+        self._callers_of = CallersOf()
 
     def problems(self, rule: Rule, at: Position, hosts: Sequence[str]) -> tuple[Problem, ...]:
         """Everything about `rule` on `hosts` that Istio cannot say, each thing once."""
@@ -79,9 +79,11 @@ class RuleExport:
         yield _bound(_check_bindings, self._policy, rule)
         yield _bound(_check_headers_set, rule)
 
-    def _callers(self, rule: Rule) -> list[Callable[[], tuple[Callers, ...]]]:
+    def _callers(self, rule: Rule) -> list[Callable[[], Ways]]:
         allowed = rule.effect is Effect.ALLOW
-        return [_bound(callers_of_identity, self._policy.identities[each], allowed=allowed) for each in rule.callers]
+        return [
+            _bound(self._callers_of.identity, self._policy.identities[each], allowed=allowed) for each in rule.callers
+        ]
 
 
 def _bound(function: Callable[..., T], *args: object, **kwargs: object) -> Callable[[], T]:
