@@ -43,7 +43,10 @@ def filters_from_resources(resources: Sequence[Resource], labels: dict[str, str]
 
 
 def sidecar_bootstrap(settings: EnvoySettings, filters: Iterable[Resource]) -> Any:
-    """Our bootstrap with what decides about a request replaced: `pathNormalization: BASE`, these filters."""
+    """Our bootstrap with what decides about a request replaced: `pathNormalization: BASE`, these filters.
+
+    As in Istio's own bootstrap, a path with a fragment is not refused.
+    """
     bootstrap: Any = deepcopy(bootstrap_from_settings(settings))
     (listener,) = bootstrap["static_resources"]["listeners"]
     config = listener["filter_chains"][0]["filters"][-1]["typed_config"]
@@ -52,6 +55,8 @@ def sidecar_bootstrap(settings: EnvoySettings, filters: Iterable[Resource]) -> A
     config["http_filters"] = [*filters, config["http_filters"][-1]]
     config["common_http_protocol_options"].pop("headers_with_underscores_action")
     config["http_protocol_options"]["allow_absolute_url"] = True
+    flags = {"envoy.reloadable_features.http_reject_path_with_fragment": False}
+    bootstrap["layered_runtime"] = {"layers": [{"name": "istio", "static_layer": flags}]}
     return bootstrap
 
 

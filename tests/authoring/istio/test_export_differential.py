@@ -97,6 +97,8 @@ def rules(draw: st.DrawFn, number: int) -> dict[str, Any]:
     for name in draw(st.sampled_from([(), (), ("from",), ("not_from",), ("from", "not_from")])):
         rule[name] = draw(lists("10.0.0.0/16", "10.0.0.1", "192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0"))
     if draw(st.integers(0, 9)) == 0:
+        rule["when"] = {"sni": draw(lists("orders.prod.svc", "web.prod.svc"))}
+    if draw(st.integers(0, 9)) == 0:
         rule["mode"] = "shadow"
     return rule
 
@@ -119,7 +121,7 @@ def calls(draw: st.DrawFn) -> Call:
         draw(st.sampled_from([*METHODS, *(["CONNECT", "G" * 33, "G ET"] if hostile else [])])),
         draw(st.sampled_from([*AUTHORITIES, *AUTHORITIES[:3] * 2, *(HOSTILE_AUTHORITIES if hostile else [])])),
         draw(st.sampled_from([*PATHS, *(HOSTILE_PATHS * 3 if hostile else [])])),
-        None,
+        draw(st.sampled_from([None, "orders.prod.svc", "other.svc"])),
         {name: value for name, value in headers.items() if value is not None},
     )
 

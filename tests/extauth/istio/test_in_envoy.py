@@ -105,6 +105,12 @@ def test_spellings_that_are_read_in_two_ways_get_nowhere_else(world: World) -> N
     assert any(_check(world, asked) for asked in _calls(hostile))
 
 
+@pytest.mark.parametrize("path", ["/a/b#c", "/a/b/c#", "/b#/../a", "/a/b?x#y"])
+def test_a_fragment_changes_nothing(world: World, path: str) -> None:
+    for asked in _calls([path]):
+        _check(world, asked)
+
+
 BYPASSES = ("/a/b%2fc", "/a/b%2f..%2fx", "/a/;/b", "/a//b")
 
 

@@ -41,14 +41,16 @@ def operations(
     alternatives: Iterable[Alternative], hosts: Sequence[str], *, anywhere: bool, allowed: bool
 ) -> dict[Conditions, list[Operation]]:
     """The operations by what must hold beside them; one without a field means any. Raises UnsayableError."""
-    places = [_Place(host, (), (), ()) for host in (hosts if allowed else (None,))] if anywhere else []
+    every: Sequence[str | None] = hosts if allowed else [None]
+    places = [_Place(host, (), (), ()) for host in every] if anywhere else []
     for alternative in alternatives:
         about = hosts_of(alternative, hosts)
-        conditions = _conditions(alternative, allowed=allowed) if about else ()
-        methods = ("POST",) if alternative.grpc else _methods(alternative.methods)
-        paths = paths_from_pattern(alternative.path) if about else ()
-        named = about if allowed or alternative.host is not None else (None,) if about else ()
-        places += [_Place(host, methods, paths, conditions) for host in named]
+        if about:
+            named = every if alternative.host is None else about
+            methods = ("POST",) if alternative.grpc else _methods(alternative.methods)
+            paths = paths_from_pattern(alternative.path)
+            conditions = _conditions(alternative, allowed=allowed)
+            places += [_Place(host, methods, paths, conditions) for host in named]
     return _grouped(places)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
 from policies.authoring.istio.exporting.codes import ExportCode
 from policies.authoring.istio.exporting.errors import UnsayableError
@@ -16,7 +16,6 @@ from policies.language.problem import Position, Problem
 from policies.language.wording import quoted
 from policies.reason import Effect
 
-T = TypeVar("T")
 #: A rule of an AuthorizationPolicy as YAML has it.
 IstioRule = dict[str, object]
 
@@ -74,20 +73,16 @@ class RuleExport:
         yield from self._callers(rule)
         allowed = rule.effect is Effect.ALLOW
         for way in _alternatives(self._policy, rule):
-            yield _bound(operations, [way], hosts, anywhere=False, allowed=allowed)
-        yield _bound(_check_when, rule.when, allowed=allowed)
-        yield _bound(_check_bindings, self._policy, rule)
-        yield _bound(_check_headers_set, rule)
+            yield partial(operations, [way], hosts, anywhere=False, allowed=allowed)
+        yield partial(_check_when, rule.when, allowed=allowed)
+        yield partial(_check_bindings, self._policy, rule)
+        yield partial(_check_headers_set, rule)
 
     def _callers(self, rule: Rule) -> list[Callable[[], Ways]]:
         allowed = rule.effect is Effect.ALLOW
         return [
-            _bound(self._callers_of.identity, self._policy.identities[each], allowed=allowed) for each in rule.callers
+            partial(self._callers_of.identity, self._policy.identities[each], allowed=allowed) for each in rule.callers
         ]
-
-
-def _bound(function: Callable[..., T], *args: object, **kwargs: object) -> Callable[[], T]:
-    return lambda: function(*args, **kwargs)
 
 
 def _alternatives(policy: PolicySet, rule: Rule) -> list[Alternative]:
