@@ -45,6 +45,14 @@ class DiffFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+class IstioForm(StrEnum):
+    """What `policy export istio` prints."""
+
+    AUTHORIZATION = "authorization"
+    EXT_AUTHZ = "ext-authz"
+    MESH_CONFIG = "mesh-config"
+
+
 class DiffFailOn(StrEnum):
     """What makes `policy diff` answer "no", if not every difference does."""
 

@@ -17,14 +17,12 @@ from peergate.formats import (
     PolicyTestFormat,
 )
 from peergate.help import help_without_command
+from peergate.policy_exchange_cli import Policy, export_app, import_app
 
 policy_app = typer.Typer(
     help="Write, check, test and explain policies.", callback=help_without_command, invoke_without_command=True
 )
 
-Policy = Annotated[
-    str, typer.Argument(metavar="POLICY", help="A policy file, or a folder of them.", show_default=False)
-]
 Texts = list[str] | None
 
 
@@ -280,94 +278,8 @@ def schema(
     return command.schema(form, tests=tests)
 
 
-export_app = typer.Typer(
-    help="Put a policy into another form.", callback=help_without_command, invoke_without_command=True
-)
 policy_app.add_typer(export_app, name="export")
-
-
-@export_app.command("envoy")
-def export_envoy(
-    policy: Policy,
-    port: Annotated[
-        list[int] | None,
-        typer.Option(min=1, max=65535, help="A port that clients write in the Host header; repeat it for several."),
-    ] = None,
-    report: Annotated[
-        bool, typer.Option("--report", help="Instead of the filters, say which rules Envoy decides by itself.")
-    ] = False,
-    bootstrap: Annotated[
-        bool, typer.Option("--bootstrap", help="A whole configuration of an Envoy with mTLS; needs what follows.")
-    ] = False,
-    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where Envoy listens.")] = None,
-    cert: Annotated[str | None, typer.Option(metavar="FILE", help="Certificate chain of the listener, PEM.")] = None,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="Its key, PEM.")] = None,
-    upstream: Annotated[str | None, typer.Option(metavar="URL", help="Where requests go that may pass.")] = None,
-    ask: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Where `peergate extauth serve` answers; unix:/path too.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write the report.")] = Format.TEXT,
-) -> ExitCode:
-    """Print the filters, as JSON, by which an Envoy decides by itself what it can and asks peergate for the rest.
-
-    The Envoy must verify clients with the anchors of the policy, and have a cluster `peergate` that answers ext_authz.
-    """
-    from peergate.commands import export as command  # noqa: PLC0415 - each command loads only what it needs
-
-    if report:
-        return command.report_envoy(policy, form)
-    given = (listen, cert, key, upstream, ask)
-    if not bootstrap:
-        if any(item is not None for item in given):
-            raise ArgumentError("--listen, --cert, --key, --upstream and --ask are about --bootstrap")
-        return command.export_envoy(policy, tuple(port or ()), None)
-    if listen is None or cert is None or key is None or upstream is None or ask is None:
-        raise ArgumentError("--bootstrap needs --listen, --cert, --key, --upstream and --ask")
-    return command.export_envoy(policy, tuple(port or ()), command.Listener(listen, cert, key, upstream, ask))
-
-
-import_app = typer.Typer(
-    help="Make a policy of another form.", callback=help_without_command, invoke_without_command=True
-)
 policy_app.add_typer(import_app, name="import")
-
-
-@import_app.command("istio")
-def import_istio(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE…", help="Files of AuthorizationPolicies; `-` is standard input.", show_default=False
-        ),
-    ],
-    host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="HOST=NAMESPACE[,LABEL=VALUE]…",
-            help="A host, and the namespace and labels of the pods behind it; repeat it for several.",
-        ),
-    ] = None,
-    trust_domain: Annotated[str, typer.Option(metavar="NAME", help="The trust domain of the mesh.")] = "cluster.local",
-    root_namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="The namespace whose policies are for every workload.")
-    ] = "istio-system",
-    port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="The one port of these workloads, where policies tell ports apart."),
-    ] = None,
-    anchors: Annotated[
-        str | None, typer.Option(metavar="FILE", help="PEM of the mesh's CA, as the policy is to name it.")
-    ] = None,
-) -> ExitCode:
-    """Print a policy that decides as Istio's AuthorizationPolicies do, for the hosts that are named.
-
-    Exit code: 1 if a rule that allows had to be left out, or with nothing printed if anything else has no exact
-    counterpart. Nothing is carried over approximately.
-    """
-    from peergate.commands import import_istio as command  # noqa: PLC0415 - each command loads only what it needs
-
-    about = command.AboutMesh(host or (), trust_domain, root_namespace, port, anchors)
-    return command.import_istio(files, about)
 
 
 def _given(value: str | None) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peergate.arguments import read_argument
+from peergate.commands.istio_hosts import workloads_from_hosts
 from peergate.console import stderr, styled
 from peergate.errors import ArgumentError
 from peergate.exit_code import ExitCode
 from peergate.reports.problems import problem_text
 from policies.authoring.istio.importing import Imported, imported_from_files
 from policies.authoring.istio.mesh import Mesh
-from policies.authoring.istio.workload import Workload
 from policies.language.limits import MAX_FILE_BYTES
 from policies.peer.spiffe import TrustDomain
 
@@ -57,12 +57,7 @@ def _why_nothing(imported: Imported) -> str:
 
 def _mesh(about: AboutMesh) -> Mesh:
     domain = read_argument("--trust-domain", about.trust_domain, TrustDomain.parse)
-    workloads = tuple(read_argument("--host", text, Workload.parse) for text in about.hosts)
-    hosts = [workload.host for workload in workloads]
-    twice = sorted({host for host in hosts if hosts.count(host) > 1})
-    if twice:
-        raise ArgumentError(f"--host: {twice[0]} is named twice; one workload is behind a host")
-    return Mesh(workloads, str(domain), about.root_namespace, about.port, about.anchors)
+    return Mesh(workloads_from_hosts(about.hosts), str(domain), about.root_namespace, about.port, about.anchors)
 
 
 def _read(files: Sequence[str]) -> dict[str, bytes]:

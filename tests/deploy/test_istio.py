@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from extauth.istio.asking_form import asking_form, mesh_config
+from policies.authoring.istio.exporting.exporting import Pods
 from runtime.envoy.limits import AUTHORIZATION_SECONDS
 from tests.deploy.extauth_arguments import configuration_from_arguments
 from tests.deploy.files import ISTIO, KUBERNETES, Manifest, container_of, document, every_mapping, manifests, named
@@ -27,6 +29,23 @@ def _service() -> Manifest:
     assert host == f"{found['metadata']['name']}.{namespace}.svc.cluster.local"
     assert found["metadata"]["namespace"] == namespace
     return found
+
+
+# What `peergate policy export istio --form ext-authz` prints is what stands here --------------------------------------
+
+
+def test_the_files_are_what_the_export_prints_for_a_whole_namespace() -> None:
+    _, written = asking_form([Pods(PROTECTED, {}, ("h.example",))], admits_plaintext=False)
+    exported = {each.resource["kind"]: each.resource for each in written}
+    for name in document(ISTIO / "protect" / "kustomization.yaml")["resources"]:
+        # The namespace of these files is that of their kustomization.
+        one = document(ISTIO / "protect" / name)
+        assert {**one, "metadata": {**one["metadata"], "namespace": PROTECTED}} == exported.pop(one["kind"])
+    assert exported == {}
+
+
+def test_the_helm_values_are_what_the_export_prints() -> None:
+    assert document(ISTIO / "istiod-values.yaml") == mesh_config().resource
 
 
 # The extension provider -----------------------------------------------------------------------------------------------

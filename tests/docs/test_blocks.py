@@ -27,7 +27,7 @@ ELSEWHERE = {
     "docs/policy.md": (r"yaml (policy|policy=base|test|refused=\w+)", "tests/docs/test_policy_blocks.py"),
     "docs/cookbook.md": (r"yaml file=\S+|sh|sh exit=1|text", "tests/docs/test_cookbook.py"),
     "docs/diff.md": (r"yaml (old|new|ci)|console", "tests/docs/test_diff_page.py"),
-    "docs/istio.md": (r"yaml file=mesh.yaml|yaml printed|sh", "tests/docs/test_istio_page.py"),
+    "docs/istio.md": (r"yaml (file=\S+|printed|exported)|sh( export)?", "tests/docs/test_istio_page.py"),
     "docs/middleware.md": (r"(python|yaml) \S+", "tests/docs/test_middleware.py"),
     "docs/deploy.md": (r"yaml envoy-cluster", "tests/deploy/test_guide.py"),
 }

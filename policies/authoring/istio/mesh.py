@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from policies.authoring.istio.callers import ISTIO_DEFAULT_DOMAIN
 from policies.authoring.istio.workload import Workload
 
+#: Istio's own name for the namespace whose policies are for every workload.
+ROOT_NAMESPACE = "istio-system"
+
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
@@ -16,6 +19,6 @@ class Mesh:
 
     workloads: tuple[Workload, ...]
     trust_domain: str = ISTIO_DEFAULT_DOMAIN
-    root_namespace: str = "istio-system"
+    root_namespace: str = ROOT_NAMESPACE
     port: int | None = None
     anchors: str | None = None

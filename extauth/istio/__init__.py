@@ -1,0 +1,1 @@
+"""A policy in an Istio mesh: what `peergate policy export istio` prints, and what deploy/istio is made of."""

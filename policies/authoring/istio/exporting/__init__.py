@@ -1,0 +1,1 @@
+"""A peergate policy -> Istio AuthorizationPolicies that say the same, or problems (`exported_from_policy`)."""
