@@ -126,7 +126,7 @@ MAX_SHOWN_TRUST_DOMAINS = 8
 FIRST_FETCH_SECONDS = 5.0
 #: Certificates that a process asks OCSP responders about; what was not seen for longest is forgotten first.
 MAX_OCSP_ASKED = 8192
-#: Responders, by scheme, host and port, and requests to one at a time.
+#: Responders, by scheme, host and port, that have a queue of their own, and requests from one queue at a time.
 MAX_OCSP_RESPONDERS = 64
 OCSP_THREADS = 4
 #: Seconds that a responder may take for an answer.

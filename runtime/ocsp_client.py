@@ -37,6 +37,8 @@ from runtime.service_log import service_logger
 _LOGGER = service_logger("ocsp")
 #: A CA and a serial number: one certificate, whoever is asked about it.
 _Subject = tuple[bytes, bytes, int]
+#: The origin under which all responders are kept that there is no room for.
+_BEYOND = ("", "", 0)
 
 
 class OcspClient:
@@ -63,11 +65,8 @@ class OcspClient:
             asked = self._asked.pop(question, None)
             dropped = None
             if asked is None:
-                responder = self._responder(question)
-                if responder is None:
-                    return self._revoked.get(_subject(question))
                 dropped = self._make_room()
-                asked = Asked(question, responder)
+                asked = Asked(question, self._responder(question))
             self._asked[question] = asked
             asked.seen = monotonic()
             self._heed(asked)
@@ -183,17 +182,19 @@ class OcspClient:
                 return True
             return False
 
-    def _responder(self, question: OcspQuestion) -> Responder | None:
+    def _responder(self, question: OcspQuestion) -> Responder:
+        """Its own, or, where there are too many, one that it shares: who is never asked about is never revoked."""
         origin = question.source.url.origin
+        if origin not in self._responders and len(self._responders) >= MAX_OCSP_RESPONDERS:
+            if self._crowded.due():
+                facts = {"url": question.source.url.text, "responders": MAX_OCSP_RESPONDERS}
+                _LOGGER.warning("OCSP responder shares a queue, there are too many", extra={"facts": facts})
+            origin = _BEYOND
         responder = self._responders.get(origin)
         if responder is None:
-            if len(self._responders) >= MAX_OCSP_RESPONDERS:
-                if self._crowded.due():
-                    facts = {"url": question.source.url.text, "responders": MAX_OCSP_RESPONDERS}
-                    _LOGGER.warning("OCSP responder not asked, there are too many", extra={"facts": facts})
-                return None
             scheme, host, port = origin
-            responder = self._responders[origin] = Responder(f"{scheme}://{host}:{port}", self._attempt)
+            name = f"{scheme}://{host}:{port}" if host else f"beyond the first {MAX_OCSP_RESPONDERS}"
+            responder = self._responders[origin] = Responder(name, self._attempt)
         return responder
 
     def _make_room(self) -> OcspQuestion | None:
