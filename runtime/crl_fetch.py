@@ -18,10 +18,12 @@ from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
 from runtime.limits import (
     MAX_FETCHED_CRLS,
+    MAX_NAMED_CRLS,
     MAX_REFRESH_SECONDS,
     MIN_REFRESH_SECONDS,
     RETRY_SECONDS,
     UNUSED_CRL_SECONDS,
+    UNWANTED_CRL_SECONDS,
 )
 from runtime.metrics import FetchResult, Metrics
 from runtime.service_log import service_logger
@@ -114,10 +116,11 @@ class CrlFetch:
 
 
 class _Running:
-    """A fetch and its thread."""
+    """A fetch and its thread. `wanted`: monotonic time at which it was last asked for."""
 
     def __init__(self, fetch: CrlFetch, jitter: Callable[[], float]) -> None:
         self.fetch = fetch
+        self.wanted = monotonic()
         self.wake = Event()
         self.stop = Event()
         self.attempted = Event()
@@ -145,6 +148,9 @@ class CrlFetches:
         self._jitter = jitter
         self._lock = Lock()
         self._running: dict[CrlSource, _Running] = {}
+        # Those of the policy in force: the next one, which may name the same URLs under other CAs, needs room beside.
+        self._kept: frozenset[CrlSource] = frozenset()
+        self._beyond: frozenset[CrlSource] = frozenset()
         self._unfetched: dict[str, None] = {}
         self._named: dict[FetchUrl, float] = {}
 
@@ -153,27 +159,34 @@ class CrlFetches:
         with self._lock:
             running = self._running.get(source)
             if running is None:
-                if len(self._running) >= MAX_FETCHED_CRLS:
+                if source in self._beyond or not self._has_room():
                     self._unfetched[source.url.text] = None
                     return None
                 running = _Running(CrlFetch(source, self._metrics, self._sibling(source)), self._jitter)
                 self._running[source] = running
+                self._unfetched.pop(source.url.text, None)
+            running.wanted = monotonic()
             return running.fetch.content
 
     def keep(self, sources: Collection[CrlSource]) -> None:
-        """End the fetching of all others."""
+        """End the fetching of all others, and of what is beyond the bounds."""
         with self._lock:
-            for source in [known for known in self._running if known not in sources]:
+            of_policy = [source for source in sources if source.url not in self._named]
+            of_leaves = [source for source in sources if source.url in self._named]
+            self._kept = frozenset((*of_policy[:MAX_FETCHED_CRLS], *of_leaves[:MAX_NAMED_CRLS]))
+            self._beyond = frozenset(sources) - self._kept
+            for source in [known for known in self._running if known not in self._kept]:
                 self._running.pop(source).end()
             wanted = {source.url.text for source in sources if source not in self._running}
             self._unfetched = {url: None for url in self._unfetched if url in wanted}
+            self._unfetched.update((source.url.text, None) for source in self._beyond)
 
     def note(self, url: FetchUrl) -> None:
         """A leaf names a CRL that may be fetched. Whoever watches the policy sees it, and has it read again."""
         if url in self._named:
             return
         with self._lock:
-            if len(self._named) >= MAX_FETCHED_CRLS:
+            if not self._has_place(url):
                 fetched = {source.url for source in self._running}
                 # Not those that the next reading will fetch: the policy would never lie still.
                 before = monotonic() - UNUSED_CRL_SECONDS
@@ -208,12 +221,28 @@ class CrlFetches:
         """What is wrong, in words."""
         with self._lock:
             found = [running.fetch.notice for running in self._running.values()]
-            beyond = [f"the CRL {url} is not fetched: at most {MAX_FETCHED_CRLS} URLs are" for url in self._unfetched]
+            beyond = [f"the CRL {url} is not fetched: there are too many" for url in self._unfetched]
         return tuple(notice for notice in [*found, *beyond] if notice)
 
     def stop(self) -> None:
         """End all; a fetch that is under way is not waited for."""
         self.keep(())
+
+    def _has_room(self) -> bool:
+        """Whether one more may be fetched that is not of the policy in force. The lock is held."""
+        new = [source for source in self._running if source not in self._kept]
+        if len(new) < MAX_FETCHED_CRLS + MAX_NAMED_CRLS:
+            return True
+        before = monotonic() - UNWANTED_CRL_SECONDS
+        unwanted = [source for source in new if self._running[source].wanted < before]
+        for source in unwanted:
+            self._running.pop(source).end()
+        return bool(unwanted)
+
+    def _has_place(self, url: FetchUrl) -> bool:
+        """Whether the host of `url` may have one more that leaves name: no more than are left to others."""
+        of_host = sum(named.origin == url.origin for named in self._named)
+        return of_host < MAX_NAMED_CRLS - len(self._named)
 
     def _sibling(self, source: CrlSource) -> bytes | None:
         """What is known of the same URL under other CAs of its entry: a changed policy need not wait for it."""

@@ -97,8 +97,12 @@ EXPIRY_STOP_SECONDS = 1.0
 #: Bytes of one of the certificate files of a listener.
 MAX_TLS_FILE_BYTES = 1024 * 1024
 
-#: URLs that CRLs are fetched from, each by a thread of its own; what a policy names beyond is never fetched.
+#: URLs of one policy that CRLs are fetched from, each by a thread of its own; what it names beyond is never fetched.
 MAX_FETCHED_CRLS = 64
+#: URLs that certificates name, beside these: one host has at most as many as are left free.
+MAX_NAMED_CRLS = 128
+#: Seconds after which the fetching ends that only a policy which could not be loaded asked for.
+UNWANTED_CRL_SECONDS = 10.0
 #: Seconds after which a CRL that a certificate named, and no policy fetches, may give way to another.
 UNUSED_CRL_SECONDS = 600.0
 #: Seconds that one fetch takes at most, from the first byte sent to the last received.

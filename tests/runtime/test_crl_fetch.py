@@ -16,7 +16,7 @@ from policies.reason import Reason
 from runtime import crl_fetch as module
 from runtime import live_policy
 from runtime.crl_fetch import CrlFetch, CrlFetches, refresh_seconds, retry_seconds
-from runtime.limits import MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS
+from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS
 from runtime.live_policy import LivePolicy
 from runtime.metrics import FetchResult, Metrics
 from runtime.policy_source import PolicySource
@@ -137,9 +137,50 @@ def test_what_is_beyond_the_bound_is_told_and_never_fetched(server: CrlServer, m
     monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 1)
     fetches = CrlFetches(Metrics())
     server.body = ROOT.crl()
-    fetches.latest(source(server))
-    assert fetches.latest(source(server, ROOT, OTHER)) is None
-    assert any("at most 1 URLs" in notice for notice in fetches.notices())
+    one, beyond = source(server), source(server, ROOT, OTHER)
+    for asked in (one, beyond):
+        fetches.latest(asked)
+    fetches.keep((one, beyond))
+    eventually(lambda: fetches.latest(one) is not None)
+    assert fetches.latest(beyond) is None
+    assert any("too many" in notice for notice in fetches.notices())
+    fetches.keep((beyond,))
+    eventually(lambda: fetches.latest(beyond) is not None)
+    assert not fetches.notices()
+    fetches.stop()
+
+
+def test_what_only_policies_asked_for_that_were_never_in_force_makes_room(
+    server: CrlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 1)
+    monkeypatch.setattr(module, "MAX_NAMED_CRLS", 0)
+    fetches = CrlFetches(Metrics())
+    server.body = ROOT.crl()
+    fetches.keep((source(server),))
+    eventually(lambda: fetches.latest(source(server)) is not None)
+    fetches.latest(source(server, ROOT, OTHER))
+    assert fetches.latest(source(server, OTHER, ROOT)) is None
+    monkeypatch.setattr(module, "UNWANTED_CRL_SECONDS", -1.0)
+    assert fetches.latest(source(server, OTHER, ROOT)) is not None
+    assert fetches.latest(source(server)) is not None
+    fetches.stop()
+
+
+def test_a_ca_is_taken_out_of_a_policy_with_as_many_urls_as_may_be(tmp_path: Path, server: CrlServer) -> None:
+    write_policy(tmp_path)
+    urls = ", ".join(f"{{url: '{server.url}?{number}', allow_private: true}}" for number in range(MAX_FETCHED_CRLS))
+    trust = f"mesh: {{anchors: [pki/both.pem], spiffe_trust_domain: acme.internal, crls: [{urls}]}}"
+    (tmp_path / "pki/both.pem").write_bytes(ROOT.pem + OTHER.pem)
+    replace_file(tmp_path / "policy.yaml", f"version: 1\ntrust:\n  {trust}\n{RULES}")
+    server.body = ROOT.crl()
+    fetches = CrlFetches(Metrics())
+    live = LivePolicy(PolicySource(str(tmp_path), fetches), Metrics())
+    live.start()
+    (tmp_path / "pki/both.pem").write_bytes(ROOT.pem)
+    eventually(lambda: live.current is not None and len(live.current.trust.entries[0].anchors) == 1, 20)
+    assert not fetches.notices()
+    live.stop()
     fetches.stop()
 
 
@@ -253,7 +294,7 @@ def test_a_crl_past_its_end_proves_nothing_and_still_revokes(server: CrlServer, 
 def test_crls_that_leaves_name_are_noted_once_and_within_bounds(
     server: CrlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 2)
+    monkeypatch.setattr(module, "MAX_NAMED_CRLS", 4)
     fetches = CrlFetches(Metrics())
     urls = [FetchUrl.parse(f"{server.url}/{name}") for name in "abc"]
     for url in (*urls[:2], *urls[:2]):
@@ -270,3 +311,13 @@ def test_crls_that_leaves_name_are_noted_once_and_within_bounds(
     assert fetches.named() == (urls[0], urls[2])
     assert any(urls[1].text in notice for notice in fetches.notices())
     fetches.stop()
+
+
+def test_a_ca_whose_leaves_name_any_number_of_crls_leaves_places_to_the_others(server: CrlServer) -> None:
+    fetches = CrlFetches(Metrics())
+    for number in range(200):
+        fetches.note(FetchUrl.parse(f"http://crl.partner.example/{number}.crl"))
+    mesh = FetchUrl.parse(server.url)
+    fetches.note(mesh)
+    assert mesh in fetches.named()
+    assert len(fetches.named()) == 65
