@@ -321,3 +321,23 @@ def test_a_ca_whose_leaves_name_any_number_of_crls_leaves_places_to_the_others(s
     fetches.note(mesh)
     assert mesh in fetches.named()
     assert len(fetches.named()) == 65
+
+
+class _Restless(CrlFetches):
+    """Whenever one looks there is another CRL."""
+
+    number = 0
+
+    def latest(self, source: CrlSource) -> bytes | None:
+        self.number += 1
+        return ROOT.crl(number=self.number)
+
+
+def test_crls_that_change_all_the_time_do_not_put_off_a_change_of_the_policy(tmp_path: Path, server: CrlServer) -> None:
+    write_policy(tmp_path, policy(server, "require"))
+    live = LivePolicy(PolicySource(str(tmp_path), _Restless(Metrics())), Metrics())
+    live.start()
+    replace_file(tmp_path / "policy.yaml", policy(server, "require").replace("id: anybody", "id: everybody"))
+    eventually(lambda: live.current is not None and "everybody" in live.current.rule_ids, 5)
+    assert not live.status.unsettled
+    live.stop()
