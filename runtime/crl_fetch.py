@@ -20,6 +20,7 @@ from runtime.limits import (
     MAX_FETCHED_CRLS,
     MAX_NAMED_CRLS,
     MAX_REFRESH_SECONDS,
+    MAX_SHOWN_UNFETCHED,
     MIN_REFRESH_SECONDS,
     RETRY_SECONDS,
     UNUSED_CRL_SECONDS,
@@ -160,7 +161,7 @@ class CrlFetches:
             running = self._running.get(source)
             if running is None:
                 if source in self._beyond or not self._has_room():
-                    self._unfetched[source.url.text] = None
+                    self._note_unfetched(source.url)
                     return None
                 running = _Running(CrlFetch(source, self._metrics, self._sibling(source)), self._jitter)
                 self._running[source] = running
@@ -179,7 +180,8 @@ class CrlFetches:
                 self._running.pop(source).end()
             wanted = {source.url.text for source in sources if source not in self._running}
             self._unfetched = {url: None for url in self._unfetched if url in wanted}
-            self._unfetched.update((source.url.text, None) for source in self._beyond)
+            for source in self._beyond:
+                self._note_unfetched(source.url)
 
     def note(self, url: FetchUrl) -> None:
         """A leaf names a CRL that may be fetched. Whoever watches the policy sees it, and has it read again."""
@@ -192,7 +194,7 @@ class CrlFetches:
                 before = monotonic() - UNUSED_CRL_SECONDS
                 unused = next((of for of, since in self._named.items() if since < before and of not in fetched), None)
                 if unused is None:
-                    self._unfetched[url.text] = None
+                    self._note_unfetched(url)
                     return
                 self._named.pop(unused)
             self._named[url] = monotonic()
@@ -243,6 +245,11 @@ class CrlFetches:
         """Whether the host of `url` may have one more that leaves name: no more than are left to others."""
         of_host = sum(named.origin == url.origin for named in self._named)
         return of_host < MAX_NAMED_CRLS - len(self._named)
+
+    def _note_unfetched(self, url: FetchUrl) -> None:
+        """Tell of it, as far as there is room: leaves may name any number. The lock is held."""
+        if len(self._unfetched) < MAX_SHOWN_UNFETCHED:
+            self._unfetched[url.text] = None
 
     def _sibling(self, source: CrlSource) -> bytes | None:
         """What is known of the same URL under other CAs of its entry: a changed policy need not wait for it."""

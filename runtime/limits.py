@@ -101,6 +101,8 @@ MAX_TLS_FILE_BYTES = 1024 * 1024
 MAX_FETCHED_CRLS = 64
 #: URLs that certificates name, beside these: one host has at most as many as are left free.
 MAX_NAMED_CRLS = 128
+#: URLs without a place that health detail names.
+MAX_SHOWN_UNFETCHED = 20
 #: Seconds after which the fetching ends that only a policy which could not be loaded asked for.
 UNWANTED_CRL_SECONDS = 10.0
 #: Seconds after which a CRL that a certificate named, and no policy fetches, may give way to another.

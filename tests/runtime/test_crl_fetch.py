@@ -16,7 +16,7 @@ from policies.reason import Reason
 from runtime import crl_fetch as module
 from runtime import live_policy
 from runtime.crl_fetch import CrlFetch, CrlFetches, refresh_seconds, retry_seconds
-from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS
+from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MAX_SHOWN_UNFETCHED, MIN_REFRESH_SECONDS
 from runtime.live_policy import LivePolicy
 from runtime.metrics import FetchResult, Metrics
 from runtime.policy_source import PolicySource
@@ -321,6 +321,7 @@ def test_a_ca_whose_leaves_name_any_number_of_crls_leaves_places_to_the_others(s
     fetches.note(mesh)
     assert mesh in fetches.named()
     assert len(fetches.named()) == 65
+    assert len(fetches.notices()) == MAX_SHOWN_UNFETCHED
 
 
 class _Restless(CrlFetches):
