@@ -31,12 +31,11 @@ from runtime.limits import (
 from runtime.metrics import Metrics, OcspResult
 from runtime.ocsp_exchange import response_from_responder
 from runtime.ocsp_responder import Asked, Responder
+from runtime.ocsp_revoked import RevokedAnswers, same_certificate
 from runtime.ocsp_status import OcspReport
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("ocsp")
-#: A CA and a serial number: one certificate, whoever is asked about it.
-_Subject = tuple[bytes, bytes, int]
 #: The origin under which all responders are kept that there is no room for.
 _BEYOND = ("", "", 0)
 
@@ -50,7 +49,7 @@ class OcspClient:
         self._lock = Lock()
         self._asked: dict[OcspQuestion, Asked] = {}
         self._responders: dict[tuple[str, str, int], Responder] = {}
-        self._revoked: dict[_Subject, OcspAnswer] = {}
+        self._revoked = RevokedAnswers(MAX_OCSP_ASKED)
         self._listeners: list[Callable[[OcspQuestion], None]] = []
         self._crowded = Complaint()
         self._complaint = Complaint()
@@ -207,28 +206,24 @@ class OcspClient:
 
     def _heed(self, asked: Asked) -> None:
         """What any responder has said of a revocation counts for whoever is asked. The lock is held."""
-        revoked = self._revoked.get(_subject(asked.question))
+        revoked = self._revoked.get(asked.question)
         if revoked is not None and (asked.answer is None or not asked.answer.replaces(revoked)):
             asked.answer = revoked
 
     def _note_revoked(self, question: OcspQuestion, answer: OcspAnswer, known: OcspAnswer | None) -> None:
         """Remember who is revoked apart: a policy that names another responder changes nothing about that."""
-        subject = _subject(question)
         others: list[OcspQuestion] = []
         with self._lock:
-            before = self._revoked.get(subject)
+            before = self._revoked.get(question)
+            if answer.status is not OcspStatus.REVOKED:
+                if before is not None and answer.replaces(before):
+                    self._revoked.drop(question)
+                return
             if before is None or answer.replaces(before):
-                self._revoked.pop(subject, None)
-                if answer.status is OcspStatus.REVOKED:
-                    self._revoked[subject] = answer
-            if len(self._revoked) > MAX_OCSP_ASKED:
-                del self._revoked[next(iter(self._revoked))]
-            if answer.status is OcspStatus.REVOKED:
-                others = [other for other in self._asked if other != question and _subject(other) == subject]
+                self._revoked.put(question, answer)
+            others = [other for other in self._asked if other != question and same_certificate(other, question)]
         for other in others:
             self._tell(other)
-        if answer.status is not OcspStatus.REVOKED:
-            return
         if known is None or known.status is not OcspStatus.REVOKED:
             facts = {"url": question.source.url.text, "serial": f"{question.serial:x}"}
             _LOGGER.warning("certificate revoked by OCSP", extra={"facts": facts})
@@ -239,10 +234,6 @@ class OcspClient:
                 listener(question)
             except Exception:
                 _LOGGER.exception("telling about an OCSP answer failed")
-
-
-def _subject(question: OcspQuestion) -> _Subject:
-    return question.issuer_name, question.issuer.spki_sha256, question.serial
 
 
 def _is_current(answer: OcspAnswer | None, now: float) -> bool:
