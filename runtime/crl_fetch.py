@@ -101,7 +101,7 @@ class CrlFetch:
         if self._good is not None:
             if key != self._good[0]:
                 raise CrlError("it is of another CA than the last good one; name one URL for each CA")
-            if crl.older_than(self._good[1]):
+            if crl.takes_back(self._good[1]):
                 return FetchResult.OLDER
         self._known, self._good, self.content = received, (key, crl), received.content
         facts = {"url": source.url.text, "number": crl.number, "serials": len(crl.serials)}

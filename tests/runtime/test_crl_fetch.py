@@ -83,6 +83,13 @@ def test_an_older_one_is_refused_and_counted(server: CrlServer) -> None:
     assert "older than the last good one" in fetching.fetch.notice
 
 
+def test_one_of_the_same_age_that_lists_less_is_refused_and_counted(server: CrlServer) -> None:
+    fetching, good = Fetching(server), ROOT.crl([7, 8], number=2)
+    fetching.of(good)
+    assert fetching.of(ROOT.crl([7], number=2)) == good
+    assert fetching.count(FetchResult.OLDER) == 1
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\x30\x80", ROOT.pem, ROOT.crl()[:-40], OTHER.crl(number=9)])
 def test_bad_bytes_keep_the_last_good_one(server: CrlServer, body: bytes) -> None:
     fetching, good = Fetching(server), ROOT.crl(number=2)
