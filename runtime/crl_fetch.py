@@ -18,10 +18,13 @@ from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
 from runtime.limits import (
     MAX_FETCHED_CRLS,
+    MAX_NAMED_CRLS,
     MAX_REFRESH_SECONDS,
+    MAX_SHOWN_UNFETCHED,
     MIN_REFRESH_SECONDS,
     RETRY_SECONDS,
     UNUSED_CRL_SECONDS,
+    UNWANTED_CRL_SECONDS,
 )
 from runtime.metrics import FetchResult, Metrics
 from runtime.service_log import service_logger
@@ -98,7 +101,7 @@ class CrlFetch:
         if self._good is not None:
             if key != self._good[0]:
                 raise CrlError("it is of another CA than the last good one; name one URL for each CA")
-            if crl.older_than(self._good[1]):
+            if crl.takes_back(self._good[1]):
                 return FetchResult.OLDER
         self._known, self._good, self.content = received, (key, crl), received.content
         facts = {"url": source.url.text, "number": crl.number, "serials": len(crl.serials)}
@@ -114,10 +117,11 @@ class CrlFetch:
 
 
 class _Running:
-    """A fetch and its thread."""
+    """A fetch and its thread. `wanted`: monotonic time at which it was last asked for."""
 
     def __init__(self, fetch: CrlFetch, jitter: Callable[[], float]) -> None:
         self.fetch = fetch
+        self.wanted = monotonic()
         self.wake = Event()
         self.stop = Event()
         self.attempted = Event()
@@ -145,6 +149,9 @@ class CrlFetches:
         self._jitter = jitter
         self._lock = Lock()
         self._running: dict[CrlSource, _Running] = {}
+        # Those of the policy in force: the next one, which may name the same URLs under other CAs, needs room beside.
+        self._kept: frozenset[CrlSource] = frozenset()
+        self._beyond: frozenset[CrlSource] = frozenset()
         self._unfetched: dict[str, None] = {}
         self._named: dict[FetchUrl, float] = {}
 
@@ -153,33 +160,41 @@ class CrlFetches:
         with self._lock:
             running = self._running.get(source)
             if running is None:
-                if len(self._running) >= MAX_FETCHED_CRLS:
-                    self._unfetched[source.url.text] = None
+                if source in self._beyond or not self._has_room():
+                    self._note_unfetched(source.url)
                     return None
                 running = _Running(CrlFetch(source, self._metrics, self._sibling(source)), self._jitter)
                 self._running[source] = running
+                self._unfetched.pop(source.url.text, None)
+            running.wanted = monotonic()
             return running.fetch.content
 
     def keep(self, sources: Collection[CrlSource]) -> None:
-        """End the fetching of all others."""
+        """End the fetching of all others, and of what is beyond the bounds."""
         with self._lock:
-            for source in [known for known in self._running if known not in sources]:
+            of_policy = [source for source in sources if source.url not in self._named]
+            of_leaves = [source for source in sources if source.url in self._named]
+            self._kept = frozenset((*of_policy[:MAX_FETCHED_CRLS], *of_leaves[:MAX_NAMED_CRLS]))
+            self._beyond = frozenset(sources) - self._kept
+            for source in [known for known in self._running if known not in self._kept]:
                 self._running.pop(source).end()
             wanted = {source.url.text for source in sources if source not in self._running}
             self._unfetched = {url: None for url in self._unfetched if url in wanted}
+            for source in self._beyond:
+                self._note_unfetched(source.url)
 
     def note(self, url: FetchUrl) -> None:
         """A leaf names a CRL that may be fetched. Whoever watches the policy sees it, and has it read again."""
         if url in self._named:
             return
         with self._lock:
-            if len(self._named) >= MAX_FETCHED_CRLS:
+            if not self._has_place(url):
                 fetched = {source.url for source in self._running}
                 # Not those that the next reading will fetch: the policy would never lie still.
                 before = monotonic() - UNUSED_CRL_SECONDS
                 unused = next((of for of, since in self._named.items() if since < before and of not in fetched), None)
                 if unused is None:
-                    self._unfetched[url.text] = None
+                    self._note_unfetched(url)
                     return
                 self._named.pop(unused)
             self._named[url] = monotonic()
@@ -208,12 +223,33 @@ class CrlFetches:
         """What is wrong, in words."""
         with self._lock:
             found = [running.fetch.notice for running in self._running.values()]
-            beyond = [f"the CRL {url} is not fetched: at most {MAX_FETCHED_CRLS} URLs are" for url in self._unfetched]
+            beyond = [f"the CRL {url} is not fetched: there are too many" for url in self._unfetched]
         return tuple(notice for notice in [*found, *beyond] if notice)
 
     def stop(self) -> None:
         """End all; a fetch that is under way is not waited for."""
         self.keep(())
+
+    def _has_room(self) -> bool:
+        """Whether one more may be fetched that is not of the policy in force. The lock is held."""
+        new = [source for source in self._running if source not in self._kept]
+        if len(new) < MAX_FETCHED_CRLS + MAX_NAMED_CRLS:
+            return True
+        before = monotonic() - UNWANTED_CRL_SECONDS
+        unwanted = [source for source in new if self._running[source].wanted < before]
+        for source in unwanted:
+            self._running.pop(source).end()
+        return bool(unwanted)
+
+    def _has_place(self, url: FetchUrl) -> bool:
+        """Whether the host of `url` may have one more that leaves name: no more than are left to others."""
+        of_host = sum(named.origin == url.origin for named in self._named)
+        return of_host < MAX_NAMED_CRLS - len(self._named)
+
+    def _note_unfetched(self, url: FetchUrl) -> None:
+        """Tell of it, as far as there is room: leaves may name any number. The lock is held."""
+        if len(self._unfetched) < MAX_SHOWN_UNFETCHED:
+            self._unfetched[url.text] = None
 
     def _sibling(self, source: CrlSource) -> bytes | None:
         """What is known of the same URL under other CAs of its entry: a changed policy need not wait for it."""

@@ -19,6 +19,10 @@ from runtime.limits import FETCH_SECONDS, MAX_FETCHED_CRL_BYTES, MAX_TRIED_ADDRE
 
 # Addresses that lead to an IPv4 address which they carry: 6to4 and Teredo.
 _TRANSLATED = (IPv6Network("2002::/16"), IPv6Network("2001::/32"))
+# Where clouds answer their machines beside 169.254.169.254: AWS and Google over IPv6, Alibaba, Azure, Oracle.
+_METADATA = frozenset(
+    map(ip_address, ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,17 @@ def exchange(url: FetchUrl, *, body: bytes | None, limit: int, allow_private: bo
 
 
 def may_connect(address: str, *, allow_private: bool) -> bool:
-    """Whether an address may be fetched from. Link-local, multicast and translated ones never may."""
+    """Whether an address may be fetched from. Link-local, multicast, translated and cloud metadata ones never may."""
     ip: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_reserved and not ip.is_loopback):
+        ip = ip.ipv4_mapped or IPv6Address(int(ip))
+    if (
+        ip in _METADATA
+        or ip.is_link_local
+        or ip.is_multicast
+        or ip.is_unspecified
+        or (ip.is_reserved and not ip.is_loopback)
+    ):
         return False
     if isinstance(ip, IPv6Address) and (ip.is_site_local or any(ip in network for network in _TRANSLATED)):
         return False

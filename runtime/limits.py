@@ -97,8 +97,14 @@ EXPIRY_STOP_SECONDS = 1.0
 #: Bytes of one of the certificate files of a listener.
 MAX_TLS_FILE_BYTES = 1024 * 1024
 
-#: URLs that CRLs are fetched from, each by a thread of its own; what a policy names beyond is never fetched.
+#: URLs of one policy that CRLs are fetched from, each by a thread of its own; what it names beyond is never fetched.
 MAX_FETCHED_CRLS = 64
+#: URLs that certificates name, beside these: one host has at most as many as are left free.
+MAX_NAMED_CRLS = 128
+#: URLs without a place that health detail names.
+MAX_SHOWN_UNFETCHED = 20
+#: Seconds after which the fetching ends that only a policy which could not be loaded asked for.
+UNWANTED_CRL_SECONDS = 10.0
 #: Seconds after which a CRL that a certificate named, and no policy fetches, may give way to another.
 UNUSED_CRL_SECONDS = 600.0
 #: Seconds that one fetch takes at most, from the first byte sent to the last received.
@@ -126,7 +132,7 @@ MAX_SHOWN_TRUST_DOMAINS = 8
 FIRST_FETCH_SECONDS = 5.0
 #: Certificates that a process asks OCSP responders about; what was not seen for longest is forgotten first.
 MAX_OCSP_ASKED = 8192
-#: Responders, by scheme, host and port, and requests to one at a time.
+#: Responders, by scheme, host and port, that have a queue of their own, and requests from one queue at a time.
 MAX_OCSP_RESPONDERS = 64
 OCSP_THREADS = 4
 #: Seconds that a responder may take for an answer.

@@ -130,11 +130,9 @@ class LivePolicy:
             self._wake.clear()
 
     def _is_due(self) -> bool:
-        """Whether the policy is to be read: somebody asked, or a file changed its content since it was read."""
-        if self._forced.is_set():
-            return True
+        """Whether the policy is to be read: somebody asked, or what it is made of has changed since it was read."""
         reading = self._reading
-        if reading is None:
+        if self._forced.is_set() or reading is None or not reading.is_latest():
             return True
         signature = reading.signature()
         if signature == self._signature:
@@ -145,7 +143,10 @@ class LivePolicy:
         return False
 
     def _read_settled(self) -> None:
-        """Read when nothing has changed for a while, again and again until nothing changes while it is read."""
+        """Read when no file has changed for a while, again and again until none changes while it is read.
+
+        What is fetched and told meanwhile is of the next reading: whoever publishes it cannot put this one off.
+        """
         self._forced.clear()
         since = monotonic()
         while True:

@@ -32,12 +32,13 @@ from runtime.limits import (
 from runtime.metrics import Metrics, OcspResult
 from runtime.ocsp_exchange import response_from_responder
 from runtime.ocsp_responder import Asked, Responder
+from runtime.ocsp_revoked import RevokedAnswers, same_certificate
 from runtime.ocsp_status import OcspReport
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("ocsp")
-#: A CA and a serial number: one certificate, whoever is asked about it.
-_Subject = tuple[bytes, bytes, int]
+#: The origin under which all responders are kept that there is no room for.
+_BEYOND = ("", "", 0)
 
 
 class OcspClient:
@@ -49,7 +50,7 @@ class OcspClient:
         self._lock = Lock()
         self._asked: dict[OcspQuestion, Asked] = {}
         self._responders: dict[tuple[str, str, int], Responder] = {}
-        self._revoked: dict[_Subject, OcspAnswer] = {}
+        self._revoked = RevokedAnswers(MAX_OCSP_ASKED)
         self._listeners: list[Callable[[OcspQuestion], None]] = []
         self._next_release = 0.0
         self._crowded = Complaint()
@@ -63,17 +64,13 @@ class OcspClient:
         """As `OcspAnswers.latest`."""
         dropped = None
         with self._lock:
-            asked = self._asked.get(question)
-            if asked is None or not asked.queued:
-                responder = self._responder(question)
-                if responder is None:
-                    return self._known_without_asking(question, asked)
-                if asked is None:
-                    dropped = self._make_room()
-                    asked = Asked(question, responder)
-                asked.responder = responder
-            # Those that were not looked for the longest stand first.
-            self._asked.pop(question, None)
+            asked = self._asked.pop(question, None)
+            if asked is None:
+                dropped = self._make_room()
+                asked = Asked(question, self._responder(question))
+            elif not asked.queued:
+                # It may have been let go.
+                asked.responder = self._responder(question)
             self._asked[question] = asked
             asked.seen = monotonic()
             self._heed(asked)
@@ -86,13 +83,6 @@ class OcspClient:
         if dropped is not None:
             self._tell(dropped)
         return answer
-
-    def _known_without_asking(self, question: OcspQuestion, asked: Asked | None) -> OcspAnswer | None:
-        """What is known where no responder can be asked. The lock is held."""
-        if asked is None:
-            return self._revoked.get(_subject(question))
-        self._heed(asked)
-        return asked.answer
 
     def awaited(self, question: OcspQuestion) -> FirstAnswer | None:
         """As `OcspAnswers.awaited`. Nobody waits for a responder that could not be reached lately."""
@@ -196,18 +186,21 @@ class OcspClient:
                 return True
             return False
 
-    def _responder(self, question: OcspQuestion) -> Responder | None:
+    def _responder(self, question: OcspQuestion) -> Responder:
+        """Its own, or, where there are too many, one that it shares: who is never asked about is never revoked."""
         origin = question.source.url.origin
+        if origin not in self._responders:
+            self._release_idle()
+        if origin not in self._responders and len(self._responders) >= MAX_OCSP_RESPONDERS:
+            if self._crowded.due():
+                facts = {"url": question.source.url.text, "responders": MAX_OCSP_RESPONDERS}
+                _LOGGER.warning("OCSP responder shares a queue, there are too many", extra={"facts": facts})
+            origin = _BEYOND
         responder = self._responders.get(origin)
         if responder is None:
-            self._release_idle()
-            if len(self._responders) >= MAX_OCSP_RESPONDERS:
-                if self._crowded.due():
-                    facts = {"url": question.source.url.text, "responders": MAX_OCSP_RESPONDERS}
-                    _LOGGER.warning("OCSP responder not asked, there are too many", extra={"facts": facts})
-                return None
             scheme, host, port = origin
-            responder = self._responders[origin] = Responder(f"{scheme}://{host}:{port}", self._attempt)
+            name = f"{scheme}://{host}:{port}" if host else f"beyond the first {MAX_OCSP_RESPONDERS}"
+            responder = self._responders[origin] = Responder(name, self._attempt)
         return responder
 
     def _release_idle(self) -> None:
@@ -232,28 +225,24 @@ class OcspClient:
 
     def _heed(self, asked: Asked) -> None:
         """What any responder has said of a revocation counts for whoever is asked. The lock is held."""
-        revoked = self._revoked.get(_subject(asked.question))
+        revoked = self._revoked.get(asked.question)
         if revoked is not None and (asked.answer is None or not asked.answer.replaces(revoked)):
             asked.answer = revoked
 
     def _note_revoked(self, question: OcspQuestion, answer: OcspAnswer, known: OcspAnswer | None) -> None:
         """Remember who is revoked apart: a policy that names another responder changes nothing about that."""
-        subject = _subject(question)
         others: list[OcspQuestion] = []
         with self._lock:
-            before = self._revoked.get(subject)
+            before = self._revoked.get(question)
+            if answer.status is not OcspStatus.REVOKED:
+                if before is not None and answer.replaces(before):
+                    self._revoked.drop(question)
+                return
             if before is None or answer.replaces(before):
-                self._revoked.pop(subject, None)
-                if answer.status is OcspStatus.REVOKED:
-                    self._revoked[subject] = answer
-            if len(self._revoked) > MAX_OCSP_ASKED:
-                del self._revoked[next(iter(self._revoked))]
-            if answer.status is OcspStatus.REVOKED:
-                others = [other for other in self._asked if other != question and _subject(other) == subject]
+                self._revoked.put(question, answer)
+            others = [other for other in self._asked if other != question and same_certificate(other, question)]
         for other in others:
             self._tell(other)
-        if answer.status is not OcspStatus.REVOKED:
-            return
         if known is None or known.status is not OcspStatus.REVOKED:
             facts = {"url": question.source.url.text, "serial": f"{question.serial:x}"}
             _LOGGER.warning("certificate revoked by OCSP", extra={"facts": facts})
@@ -264,10 +253,6 @@ class OcspClient:
                 listener(question)
             except Exception:
                 _LOGGER.exception("telling about an OCSP answer failed")
-
-
-def _subject(question: OcspQuestion) -> _Subject:
-    return question.issuer_name, question.issuer.spki_sha256, question.serial
 
 
 def _is_final(answer: OcspAnswer | None) -> bool:

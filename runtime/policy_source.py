@@ -160,15 +160,19 @@ class PolicyReading:
             raise KeyError(name) from error
 
     def is_current(self) -> bool:
-        """Whether all that was found would be found again now, byte for byte."""
+        """Whether all that was found on disk would be found again now, byte for byte."""
         same_files = _policy_names(self.path) == self._policy_names
-        same_fetched = self._fetched_now() == (self.live.named_crls, *self._fetched.values())
-        return same_files and same_fetched and all(_find(*place) == was for place, was in self._found.items())
+        return same_files and all(_find(*place) == was for place, was in self._found.items())
+
+    def is_latest(self) -> bool:
+        """Whether what was fetched and told is still the last that there is; others decide how often it changes."""
+        fetched = (_digest(self._asked(source)) for source in self._fetched)
+        return (self._crls.named(), *fetched) == (self.live.named_crls, *self._fetched.values())
 
     def signature(self) -> tuple[object, ...]:
-        """What `stat` says of everything that was found: cheap, and different after every change."""
+        """What `stat` says of everything that was found on disk: cheap, and different after every change."""
         stats = (_stat(*place, was) for place, was in self._found.items())
-        return _policy_names(self.path), self._fetched_now(), *stats
+        return _policy_names(self.path), *stats
 
     def watched_folders(self) -> tuple[str, ...]:
         """The existing folders whose events tell of a change: of each file, and of what a symbolic link leads to."""
@@ -177,9 +181,6 @@ class PolicyReading:
             here = place if isinstance(was, tuple) else dirname(place) or "."
             folders.update(dict.fromkeys(folder for folder in (here, _behind(place)) if isdir(folder)))
         return tuple(folders)[:MAX_WATCHED_FOLDERS]
-
-    def _fetched_now(self) -> tuple[object, ...]:
-        return self._crls.named(), *(_digest(self._asked(source)) for source in self._fetched)
 
     def _latest(self, source: CrlSource | BundleSource) -> bytes | None:
         if source not in self._fetched_contents:

@@ -271,7 +271,7 @@ def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
     for kind, contents in (("policy", files), *witnessed):
         for name in sorted(contents):
             last = name.rpartition("/")[2] if kind == "policy" else name
-            digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode())
+            digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode("utf-8", "surrogateescape"))
             digest.update(contents[name])
     return digest.hexdigest()[:_GENERATION_DIGITS]
 

@@ -174,6 +174,10 @@ def signed_parts(data: bytes) -> tuple[list[der.Tlv], der.Tlv]:
     outer = der.children(der.only(data, der.SEQUENCE), 3)
     if len(outer) != 3 or outer[0].tag != der.SEQUENCE:
         raise der.DerError("not tbsCertificate, signatureAlgorithm and signature")
+    # No signature covers this octet, and cryptography looks past it: with another one, the certificate of a blocked
+    # caller would be good and have a fingerprint that no rule knows.
+    if outer[2].tag != der.BIT_STRING or outer[2].value[:1] != b"\0":
+        raise der.DerError("the signature is not whole octets")
     parts = list(der.children(outer[0].value, 10))
     if parts and parts[0].tag == 0xA0:
         parts.pop(0)

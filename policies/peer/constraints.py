@@ -18,7 +18,10 @@ from policies.peer.name import DistinguishedName
 
 _EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 # RFC 3986 §3.2: the host of a URI that has an authority.
-_URI_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#@:\[\]]+)(?::[0-9]*)?(?:[/?#].*)?")
+_URI_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@\\]*@)?([^/?#@:\[\]]+)(?::[0-9]*)?(?:[/?#].*)?")
+# A host or domain as every reader takes it, prepared by `_domain`: with `%`, a backslash or an empty label some read
+# another one.
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +110,25 @@ def _subtree(item: der.Tlv) -> tuple[int, Base]:
     base = fields[0]
     match base.tag:
         case general_name.URI | general_name.DNS | general_name.EMAIL:
-            local, at, host = (visible_text(base.value) if base.value else "").rpartition("@")
-            return base.tag, (local if base.tag == general_name.EMAIL else local.lower()) + at + host.lower()
+            return base.tag, _domain_base(visible_text(base.value), base.tag) if base.value else ""
         case general_name.IP:
             return base.tag, _address_range(base.value)
         case general_name.DIRECTORY:
             return base.tag, DistinguishedName.from_der(base.value)
         case _:
             return base.tag, None
+
+
+def _domain_base(text: str, kind: int) -> str:
+    """A host, or with a leading dot those below it; for e-mail also a mailbox.
+
+    Anything else, such as a URL, would match no name, so that what it excludes would be let in.
+    """
+    local, at, host = text.rpartition("@")
+    domain = _domain(host)
+    if (at and not (local and kind == general_name.EMAIL)) or not _HOST.fullmatch(domain.removeprefix("." * (not at))):
+        raise der.DerError(f"a name constraint has the base {text!r}, which is no host or domain")
+    return local + at + domain
 
 
 def _address_range(value: bytes) -> AddressRange:
@@ -135,8 +149,8 @@ def _names(subject: DistinguishedName, san: SubjectAltNames) -> Iterator[Name]:
         name = DistinguishedName.from_der(data)
         yield Name(general_name.DIRECTORY, name, name)
     yield from (Name(general_name.URI, uri, _host(uri)) for uri in san.uri)
-    yield from (Name(general_name.DNS, dns, _domain(dns)) for dns in san.dns)
-    yield from (Name(general_name.IP, address, address) for address in san.ip)
+    yield from (Name(general_name.DNS, dns, _named_host(dns)) for dns in san.dns)
+    yield from (Name(general_name.IP, address, reading) for address in san.ip for reading in _readings(address))
     # §4.2.1.10: without an rfc822Name the constraint applies to the emailAddress attributes of the subject.
     for email in san.email or sorted(subject.values(_EMAIL_ADDRESS)):
         yield Name(general_name.EMAIL, email, _mailbox(email))
@@ -170,14 +184,27 @@ def _in_domain(base: str, host: str, *, subdomains: bool = False) -> bool:
     return subdomains and host.endswith(f".{base}")
 
 
+def _readings(address: IPv4Address | IPv6Address) -> tuple[IPv4Address | IPv6Address, ...]:
+    """An IPv4 address that is written as IPv6 (RFC 4291 §2.5.5.2) counts as both: selectors take it for the first."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (address,) if mapped is None else (address, mapped)
+
+
 def _domain(name: str) -> str:
     return name.lower().removesuffix(".")
 
 
+def _named_host(name: str) -> str | None:
+    """None for what is no host name."""
+    host = _domain(name)
+    return host if _HOST.fullmatch(host) else None
+
+
 def _mailbox(address: str) -> Mailbox | None:
-    """None without exactly one at sign."""
-    local, _, host = address.partition("@")
-    return Mailbox(f"{local}@{host.lower()}", _domain(host)) if address.count("@") == 1 else None
+    """None without exactly one at sign, or where no host name follows it."""
+    local, _, name = address.partition("@")
+    host = _named_host(name)
+    return None if host is None else Mailbox(f"{local}@{host}", host)
 
 
 def _host(uri: str) -> str | None:
@@ -188,5 +215,5 @@ def _host(uri: str) -> str | None:
     try:
         ip_address(found[1])
     except ValueError:
-        return _domain(found[1])
+        return _named_host(found[1])
     return None

@@ -53,6 +53,10 @@ class Crl:
             return self.number < other.number
         return self.this_update < other.this_update
 
+    def takes_back(self, known: "Crl") -> bool:
+        """Whether it would undo what `known` (of the same CA) says: it is older, or no newer and lists less."""
+        return self.older_than(known) or not (known.older_than(self) or known.serials <= self.serials)
+
 
 def crl_from_bytes(data: bytes) -> Crl:
     """Read one CRL, PEM (one block) or DER. Raises CrlError only."""

@@ -189,11 +189,16 @@ class TrustStore:
         return self._revoked_authorities
 
     def crl_rollbacks(self, previous: "TrustStore") -> frozenset[CrlKey]:
-        """The CAs whose newest CRL here is older than one that `previous` or a generation before it had."""
+        """The CAs whose newest CRL here is older than one that `previous` or a generation before it had.
+
+        Or no newer than that of `previous`, and without something that this one lists.
+        """
+        in_force = {key: previous.lists.newest(key) for key in previous.lists.keys}
         return frozenset(
             key
-            for key in self.lists.keys & previous._newest_seen.keys()
-            if self.lists.newest(key).older_than(previous._newest_seen[key])
+            for known in (previous._newest_seen, in_force)
+            for key in self.lists.keys & known.keys()
+            if self.lists.newest(key).takes_back(known[key])
         )
 
     def crls_gone(self, previous: "TrustStore", entry: TrustEntry) -> frozenset[CrlKey]:

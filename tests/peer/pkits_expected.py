@@ -2,11 +2,14 @@
 
 _DELTA, _INDIRECT, _SCOPED = "delta CRL", "indirect CRL", "CRL for a part of the certificates"
 _UNSIGNED, _UNNAMED = "the signature of the CRL is not of a CA named", "no anchor and no intermediate is named"
+_NOT_WHOLE = "the signature is not whole octets"
 
 #: Files with which no policy loads, and words of the problem.
 REFUSED_AT_LOAD = {
     "BadCRLIssuerNameCACRL": _UNNAMED,
     "BadCRLSignatureCACRL": _UNSIGNED,
+    "BadSignedCACRL": _UNNAMED,
+    "BadSignedCACert": _NOT_WHOLE,
     "BasicSelfIssuedCRLSigningKeyCRLCertCRL": _SCOPED,
     "BasicSelfIssuedOldKeySelfIssuedCertCRL": _SCOPED,
     "DSACACRL": "SHA1",
@@ -92,9 +95,9 @@ MISSED_WITHOUT_REFUSED_FILES = {
 
 #: Cases whose path is invalid, and words of the problem. Of 4.13 every invalid one, by a name constraint.
 PATH_PROBLEMS = {
-    "4.1.2": "did not sign",
+    "4.1.2": "no CA among",
     "4.1.3": "did not sign",
-    "4.1.6": "of a kind that is not accepted",
+    "4.1.6": _NOT_WHOLE,
     "4.2.1": "is not valid yet",
     "4.2.2": "the certificate is not valid yet",
     "4.2.5": "has expired",

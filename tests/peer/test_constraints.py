@@ -61,6 +61,12 @@ def uri(text: str) -> x509.GeneralName:
         (x509.IPAddress(ip_network("10.0.0.0/8")), {"ip": ["11.1.2.3"]}, False),
         (x509.IPAddress(ip_network("10.0.0.0/8")), {"ip": ["::a00:1"]}, False),
         (x509.IPAddress(ip_network("fd00::/8")), {"ip": ["fd00::1"]}, True),
+        (x509.DNSName("acme.example."), {"dns": ["a.acme.example"]}, True),
+        (x509.DNSName("acme.example"), {"dns": ["a.acme.example."]}, True),
+        (uri("acme.internal."), {"uri": ["spiffe://acme.internal/a"]}, True),
+        (x509.RFC822Name("acme.example."), {"email": ["b@acme.example"]}, True),
+        (x509.RFC822Name("a@acme.example."), {"email": ["a@acme.example"]}, True),
+        (x509.RFC822Name("a@acme.example"), {"email": ["a@acme.example."]}, True),
     ],
 )
 def test_a_name_within_a_subtree_is_permitted_by_it_and_excluded_by_it(
@@ -71,12 +77,34 @@ def test_a_name_within_a_subtree_is_permitted_by_it_and_excluded_by_it(
     assert (violation(constraints(excluded=[base]), EMPTY, names) != "") is inside
 
 
-@pytest.mark.parametrize("name", ["urn:a:b", "spiffe:acme.internal", "spiffe://1.2.3.4/a", "spiffe://[::1]/a", "a"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("urn:a:b", "spiffe:acme.internal", "spiffe://1.2.3.4/a", "spiffe://[::1]/a", "a"),
+        *("https://%61cme.internal/a", "https://acme.internal\\@b.example/a", "https://acme.internal../a"),
+    ],
+)
 @pytest.mark.parametrize("excluded", [False, True])
 def test_law_a_uri_without_a_host_name_violates_any_uri_constraint(name: str, excluded: bool) -> None:
     base = [uri("acme.internal")]
     found = constraints(excluded=base) if excluded else constraints(permitted=base)
     assert violation(found, EMPTY, san(uri=[name]))
+
+
+@pytest.mark.parametrize("name", ["acme.example..", "a..acme.example", " acme.example", "acme.example:1", "."])
+@pytest.mark.parametrize("excluded", [False, True])
+def test_law_a_dns_name_that_is_none_violates_any_dns_constraint(name: str, excluded: bool) -> None:
+    base: list[x509.GeneralName] = [x509.DNSName("acme.example")]
+    assert violation(constraints(excluded=base) if excluded else constraints(base), EMPTY, SubjectAltNames(dns=(name,)))
+
+
+def test_law_an_ipv4_address_written_as_ipv6_is_held_against_the_constraints_of_both() -> None:
+    mapped = san(ip=["::ffff:10.1.2.3"])
+    for network in ("10.0.0.0/8", "::ffff:0:0/96"):
+        assert violation(constraints(excluded=[x509.IPAddress(ip_network(network))]), EMPTY, mapped)
+        assert violation(constraints([x509.IPAddress(ip_network(network))]), EMPTY, mapped)
+    both: list[x509.GeneralName] = [x509.IPAddress(ip_network(network)) for network in ("10.0.0.0/8", "::/0")]
+    assert not violation(constraints(both), EMPTY, mapped)
 
 
 def test_law_an_address_without_exactly_one_at_violates_any_email_constraint() -> None:
@@ -153,3 +181,17 @@ DNS_A = tlv(0x82, b"a")
 def test_malformed_constraints_are_refused(value: bytes) -> None:
     with pytest.raises(DerError):
         name_constraints_from_der(value)
+
+
+@pytest.mark.parametrize(
+    ("tag", "base"),
+    [
+        *((0x82, base) for base in (b"*.acme.example", b"https://acme.example", b"a@acme.example", b" a", b"a..b")),
+        *((0x86, base) for base in (b"spiffe://acme", b"acme:443", b"acme/a", b"u@acme", b"[::1]", b".")),
+        *((0x81, base) for base in (b"@acme.example", b"a@", b"a@.acme.example", b"a@acme.example/", b"..")),
+    ],
+)
+def test_law_a_base_that_no_name_could_match_is_malformed_instead_of_excluding_nothing(tag: int, base: bytes) -> None:
+    for of in (0xA0, 0xA1):
+        with pytest.raises(DerError, match="no host or domain"):
+            name_constraints_from_der(tlv(0x30, tlv(of, tlv(0x30, tlv(tag, base)))))

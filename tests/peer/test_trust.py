@@ -560,6 +560,17 @@ def test_a_crl_older_than_the_last_good_one_of_its_ca_is_told() -> None:
     assert store().crl_rollbacks(store(2)) == store(2).crl_rollbacks(store()) == frozenset()
 
 
+def test_a_crl_of_the_same_age_that_lists_less_than_the_one_in_force_is_told() -> None:
+    def store(number: int, *serials: int, previous: TrustStore | None = None) -> TrustStore:
+        return TrustStore([entry("p", PARTNER, crls=(PARTNER.crl(serials, number=number),))], previous)
+
+    key = (ca(PARTNER).subject, ca(PARTNER).spki_sha256)
+    in_force = store(2, 7, 8)
+    assert store(2, 7).crl_rollbacks(in_force) == {key}
+    assert store(2, 7, 8).crl_rollbacks(in_force) == store(2, 7, 8, 9).crl_rollbacks(in_force) == frozenset()
+    assert store(3, 7).crl_rollbacks(in_force) == frozenset()
+
+
 # The store.
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from pki.authority import Authority
@@ -15,6 +15,7 @@ from policies.peer.errors import PeerError
 from policies.peer.presented import presented_from_der
 from policies.peer.twin import _element
 from tests.engine.callers import decided, policy, request
+from tests.peer.forge import authority, certificate, tlv
 
 MESH = Authority.root("mesh")
 LEAF = MESH.issue(uri=["spiffe://td/a"])
@@ -56,3 +57,16 @@ def test_a_file_that_is_no_pem_is_refused_quickly(junk: bytes) -> None:
         with pytest.raises(PeerError):
             read(junk)
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)])
+def test_law_1_a_certificate_has_no_third_form_in_the_unused_bits_of_its_signature(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+) -> None:
+    root = authority(key=key)
+    leaf = next(made for made in iter(lambda: certificate(issuer=root), None) if made.der[-1] % 2 == 0)
+    signed, algorithm, signature = der.children(der.only(leaf.der, der.SEQUENCE), 3)
+    other = der.sequence(signed.raw + algorithm.raw + tlv(der.BIT_STRING, b"\1" + signature.value[1:]))
+    assert x509.load_der_x509_certificate(other).signature == leaf.certificate.signature
+    with pytest.raises(PeerError, match="not whole octets"):
+        certificate_from_der(other)

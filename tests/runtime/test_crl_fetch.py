@@ -16,7 +16,7 @@ from policies.reason import Reason
 from runtime import crl_fetch as module
 from runtime import live_policy
 from runtime.crl_fetch import CrlFetch, CrlFetches, refresh_seconds, retry_seconds
-from runtime.limits import MAX_REFRESH_SECONDS, MIN_REFRESH_SECONDS
+from runtime.limits import MAX_FETCHED_CRLS, MAX_REFRESH_SECONDS, MAX_SHOWN_UNFETCHED, MIN_REFRESH_SECONDS
 from runtime.live_policy import LivePolicy
 from runtime.metrics import FetchResult, Metrics
 from runtime.policy_source import PolicySource
@@ -83,6 +83,13 @@ def test_an_older_one_is_refused_and_counted(server: CrlServer) -> None:
     assert "older than the last good one" in fetching.fetch.notice
 
 
+def test_one_of_the_same_age_that_lists_less_is_refused_and_counted(server: CrlServer) -> None:
+    fetching, good = Fetching(server), ROOT.crl([7, 8], number=2)
+    fetching.of(good)
+    assert fetching.of(ROOT.crl([7], number=2)) == good
+    assert fetching.count(FetchResult.OLDER) == 1
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\x30\x80", ROOT.pem, ROOT.crl()[:-40], OTHER.crl(number=9)])
 def test_bad_bytes_keep_the_last_good_one(server: CrlServer, body: bytes) -> None:
     fetching, good = Fetching(server), ROOT.crl(number=2)
@@ -137,9 +144,50 @@ def test_what_is_beyond_the_bound_is_told_and_never_fetched(server: CrlServer, m
     monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 1)
     fetches = CrlFetches(Metrics())
     server.body = ROOT.crl()
-    fetches.latest(source(server))
-    assert fetches.latest(source(server, ROOT, OTHER)) is None
-    assert any("at most 1 URLs" in notice for notice in fetches.notices())
+    one, beyond = source(server), source(server, ROOT, OTHER)
+    for asked in (one, beyond):
+        fetches.latest(asked)
+    fetches.keep((one, beyond))
+    eventually(lambda: fetches.latest(one) is not None)
+    assert fetches.latest(beyond) is None
+    assert any("too many" in notice for notice in fetches.notices())
+    fetches.keep((beyond,))
+    eventually(lambda: fetches.latest(beyond) is not None)
+    assert not fetches.notices()
+    fetches.stop()
+
+
+def test_what_only_policies_asked_for_that_were_never_in_force_makes_room(
+    server: CrlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 1)
+    monkeypatch.setattr(module, "MAX_NAMED_CRLS", 0)
+    fetches = CrlFetches(Metrics())
+    server.body = ROOT.crl()
+    fetches.keep((source(server),))
+    eventually(lambda: fetches.latest(source(server)) is not None)
+    fetches.latest(source(server, ROOT, OTHER))
+    assert fetches.latest(source(server, OTHER, ROOT)) is None
+    monkeypatch.setattr(module, "UNWANTED_CRL_SECONDS", -1.0)
+    assert fetches.latest(source(server, OTHER, ROOT)) is not None
+    assert fetches.latest(source(server)) is not None
+    fetches.stop()
+
+
+def test_a_ca_is_taken_out_of_a_policy_with_as_many_urls_as_may_be(tmp_path: Path, server: CrlServer) -> None:
+    write_policy(tmp_path)
+    urls = ", ".join(f"{{url: '{server.url}?{number}', allow_private: true}}" for number in range(MAX_FETCHED_CRLS))
+    trust = f"mesh: {{anchors: [pki/both.pem], spiffe_trust_domain: acme.internal, crls: [{urls}]}}"
+    (tmp_path / "pki/both.pem").write_bytes(ROOT.pem + OTHER.pem)
+    replace_file(tmp_path / "policy.yaml", f"version: 1\ntrust:\n  {trust}\n{RULES}")
+    server.body = ROOT.crl()
+    fetches = CrlFetches(Metrics())
+    live = LivePolicy(PolicySource(str(tmp_path), fetches), Metrics())
+    live.start()
+    (tmp_path / "pki/both.pem").write_bytes(ROOT.pem)
+    eventually(lambda: live.current is not None and len(live.current.trust.entries[0].anchors) == 1, 20)
+    assert not fetches.notices()
+    live.stop()
     fetches.stop()
 
 
@@ -253,7 +301,7 @@ def test_a_crl_past_its_end_proves_nothing_and_still_revokes(server: CrlServer, 
 def test_crls_that_leaves_name_are_noted_once_and_within_bounds(
     server: CrlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_FETCHED_CRLS", 2)
+    monkeypatch.setattr(module, "MAX_NAMED_CRLS", 4)
     fetches = CrlFetches(Metrics())
     urls = [FetchUrl.parse(f"{server.url}/{name}") for name in "abc"]
     for url in (*urls[:2], *urls[:2]):
@@ -270,3 +318,34 @@ def test_crls_that_leaves_name_are_noted_once_and_within_bounds(
     assert fetches.named() == (urls[0], urls[2])
     assert any(urls[1].text in notice for notice in fetches.notices())
     fetches.stop()
+
+
+def test_a_ca_whose_leaves_name_any_number_of_crls_leaves_places_to_the_others(server: CrlServer) -> None:
+    fetches = CrlFetches(Metrics())
+    for number in range(200):
+        fetches.note(FetchUrl.parse(f"http://crl.partner.example/{number}.crl"))
+    mesh = FetchUrl.parse(server.url)
+    fetches.note(mesh)
+    assert mesh in fetches.named()
+    assert len(fetches.named()) == 65
+    assert len(fetches.notices()) == MAX_SHOWN_UNFETCHED
+
+
+class _Restless(CrlFetches):
+    """Whenever one looks there is another CRL."""
+
+    number = 0
+
+    def latest(self, source: CrlSource) -> bytes | None:
+        self.number += 1
+        return ROOT.crl(number=self.number)
+
+
+def test_crls_that_change_all_the_time_do_not_put_off_a_change_of_the_policy(tmp_path: Path, server: CrlServer) -> None:
+    write_policy(tmp_path, policy(server, "require"))
+    live = LivePolicy(PolicySource(str(tmp_path), _Restless(Metrics())), Metrics())
+    live.start()
+    replace_file(tmp_path / "policy.yaml", policy(server, "require").replace("id: anybody", "id: everybody"))
+    eventually(lambda: live.current is not None and "everybody" in live.current.rule_ids, 5)
+    assert not live.status.unsettled
+    live.stop()

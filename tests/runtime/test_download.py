@@ -122,9 +122,11 @@ def test_a_private_address_must_be_allowed(address: str) -> None:
         *("169.254.169.254", "fe80::1", "fec0::1", "::ffff:169.254.169.254", "::169.254.169.254"),
         *("64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1"),
         *("0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"),
+        *("fd00:ec2::254", "fd00:ec2::254%1", "fd20:ce::254", "100.100.100.200", "::ffff:100.100.100.200"),
+        *("168.63.129.16", "192.0.0.192"),
     ],
 )
-def test_what_leads_to_the_link_or_nowhere_is_never_allowed(address: str) -> None:
+def test_what_leads_to_the_link_to_cloud_metadata_or_nowhere_is_never_allowed(address: str) -> None:
     assert not may_connect(address, allow_private=True)
 
 

@@ -112,6 +112,17 @@ def test_a_named_file_outside_the_folder_is_followed(tmp_path: Path) -> None:
         assert policy.status.state is PolicyState.SERVING
 
 
+def test_a_crl_counts_whatever_bytes_the_name_of_its_file_is_made_of(tmp_path: Path) -> None:
+    trusting = HEAD.replace("acme.internal}", "acme.internal, crls: [crls]}")
+    write_policy(tmp_path, trusting + RULES)
+    (tmp_path / "crls").mkdir()
+    (tmp_path / os.fsdecode(b"crls/\xff.crl")).write_bytes(ROOT.crl())
+    with live(tmp_path) as policy:
+        assert policy.status.problems == ()
+        assert policy.current is not None
+        assert len(policy.current.trust.entries[0].crls) == 1
+
+
 def test_law_4_a_bad_reload_keeps_the_last_good_set_and_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

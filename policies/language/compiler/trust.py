@@ -117,7 +117,9 @@ class _Reader:
     def check_not_older(self, store: TrustStore, previous: TrustStore) -> None:
         """Report CRLs that would take back what a CA has said since."""
         for key in store.crl_rollbacks(previous):
-            message = f"the CRL of {quoted(key[0].text)} is older than the one loaded before"
+            message = (
+                f"the CRL of {quoted(key[0].text)} is older than the one loaded before, or no newer and lists less"
+            )
             self.findings.add(self.crl_places[key], Code.CRL_OLDER, message, "put the newest CRL there")
 
     def check_not_gone(self, document: TrustDocument, gone: Collection[CrlKey]) -> None:
