@@ -35,6 +35,8 @@ _FAMILY_MEMBERS = frozenset(
         *("x-forwarded-tls-client-cert", "x-forwarded-tls-client-cert-info"),
     }
 )
+#: Every name that is known from the start to be removed, whatever the policy says.
+CLAIMS = tuple(sorted(IDENTITY_HEADERS | REWRITING_HEADERS | _FAMILY_MEMBERS))
 
 
 class HeaderChanges(NamedTuple):
@@ -94,7 +96,7 @@ class _Guard:
     """The names that one set of settable headers makes untouchable, with what was found out about received names."""
 
     def __init__(self, settable: frozenset[str]) -> None:
-        untouchable = IDENTITY_HEADERS | REWRITING_HEADERS | _FAMILY_MEMBERS | settable
+        untouchable = settable.union(CLAIMS)
         self._always = tuple(sorted(untouchable.union(map(folded_name, settable))))
         self._fixed = frozenset(self._always)
         self._harmless: set[str] = set()

@@ -1,15 +1,18 @@
-"""The filter that lets only plainly written requests pass to Istio's own: those that every reader reads in one way.
+"""What stands before Istio's own filters: only plainly written requests pass, those that every reader reads in one way.
 
 peergate judges a path decoded and refuses what is ambiguous (law 6). An AuthorizationPolicy compares bytes and refuses
 nothing: `/v1/*` lets `/v1/x%2f..%2fadmin` pass, and a `DENY` of `/admin/*` overlooks `/admin%2fx`. Behind this filter
 such requests do not occur, and a character that can stand for itself is never escaped: a literal has one spelling.
+
+The second filter removes what a client says of its own identity (law 7).
 """
 
 from extauth.istio.manifest import NETWORKING, Manifest, Resource, named
 from policies.authoring.istio.exporting.exporting import Pods
 from policies.engine.limits import MAX_METHOD_CHARS
+from runtime.identity_headers import CLAIMS, XFCC
 
-FILTER = "peergate.plain-requests"
+FILTER, CLAIMS_FILTER = "peergate.plain-requests", "peergate.claims"
 #: What stands for itself in a segment. `=` and `*` are missing: some versions of Envoy do not count them to the
 #: characters of a segment that a template matches.
 _PLAIN = r"A-Za-z0-9_~!$&'()+,:@.-"
@@ -40,11 +43,12 @@ PLAIN_METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 LONG_METHOD = rf"[!-~]{{{MAX_METHOD_CHARS + 1}}}.*"
 _COMMENT = """Only requests that are written plainly get to the policies below: a path without segments that are empty,
 `.` or `..`, without `;` `=` `*` `\\`, and without escapes of characters that need none; a host with a port at most; a
-content type without a comma. Without this filter they would allow what peergate refuses as ambiguous."""
+content type without a comma. Without this filter they would allow what peergate refuses as ambiguous.
+The second filter removes headers by which a client could claim to be somebody, or to ask for something else."""
 
 
 def plain_requests(name: str, pods: Pods) -> Manifest:
-    """The EnvoyFilter that puts the filter first at `pods`."""
+    """The EnvoyFilter that puts both filters first at `pods`."""
     config: Resource = {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
         "rules": {
@@ -52,17 +56,27 @@ def plain_requests(name: str, pods: Pods) -> Manifest:
             "policies": {"plain": {"permissions": [{"and_rules": {"rules": _conditions()}}], "principals": [_ANY]}},
         },
     }
-    manager = {"name": "envoy.filters.network.http_connection_manager"}
-    patch: Resource = {
-        "applyTo": "HTTP_FILTER",
-        "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": manager}}},
-        "patch": {"operation": "INSERT_FIRST", "value": {"name": FILTER, "typed_config": config}},
+    claims: Resource = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        "mutations": {"request_mutations": [{"remove": name} for name in _REMOVED]},
     }
-    spec: Resource = {"configPatches": [patch]}
+    # The last one comes first.
+    spec: Resource = {"configPatches": [_first(CLAIMS_FILTER, claims), _first(FILTER, config)]}
     return Manifest(_COMMENT, named(NETWORKING, "EnvoyFilter", name, pods, spec, selector="workloadSelector"))
 
 
 _ANY: Resource = {"any": True}
+#: Istio itself writes x-forwarded-client-cert anew. Its proxies pass names with `_`, which many servers take for `-`.
+_REMOVED = sorted({*CLAIMS, *(name.replace("-", "_") for name in CLAIMS)} - {XFCC})
+
+
+def _first(name: str, config: Resource) -> Resource:
+    manager = {"name": "envoy.filters.network.http_connection_manager"}
+    return {
+        "applyTo": "HTTP_FILTER",
+        "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": manager}}},
+        "patch": {"operation": "INSERT_FIRST", "value": {"name": name, "typed_config": config}},
+    }
 
 
 def _conditions() -> list[Resource]:

@@ -14,6 +14,7 @@ from extauth.istio.plain_requests import plain_requests
 from peergate.demo.client import Answer, Credentials, call, client_context, request_bytes
 from pki.authority import Authority
 from policies.authoring.istio.exporting.exporting import Pods
+from runtime.identity_headers import CLAIMS, XFCC
 from tests.authoring.istio.evaluator import Call
 from tests.authoring.istio.exports import DOMAIN, HEAD, WORKLOADS, Export, export, is_plain
 from tests.authoring.istio.test_export_differential import HOSTILE_AUTHORITIES, HOSTILE_PATHS, PATHS
@@ -121,11 +122,19 @@ def test_what_authorization_policies_alone_let_by_is_refused(world: World, path:
 
 
 def test_without_the_filter_authorization_policies_let_it_by(world: World, envoy_binary: Path, tmp_path: Path) -> None:
-    filters = filters_from_resources(world.made.documents, LABELS)[1:]
+    filters = filters_from_resources(world.made.documents, LABELS)[2:]
     with sidecar(envoy_binary, filters, world.root.pem, tmp_path) as front:
         alone = replace(world, front=front)
         asked = [Call(CALLERS[0], "127.0.0.1", "GET", "orders.prod.svc", path) for path in BYPASSES]
         assert [alone.ask(each).status for each in asked] == [200] * len(asked)
+
+
+def test_law_7_what_a_client_says_of_its_identity_does_not_arrive(world: World) -> None:
+    claims = {name: "evil" for name in (*CLAIMS, *(name.replace("-", "_") for name in CLAIMS)) if name != XFCC}
+    answer = world.ask(Call(CALLERS[0], "127.0.0.1", "GET", "orders.prod.svc", "/", None, {**claims, "x-kept": "1"}))
+    received = answer.echoed()
+    assert received.values("x-kept") == ["1"]
+    assert not [name for name in claims if received.values(name)]
 
 
 @pytest.mark.parametrize("host", ["orders.prod.svc:8080", "ORDERS.prod.svc", "web.prod.svc", "x.example"])
@@ -164,14 +173,15 @@ def test_every_shape_is_taken_by_envoy_itself(name: str, tmp_path: Path) -> None
     assert complaints_of_envoy(sidecar_bootstrap(settings, filters), tmp_path) == ""
 
 
-def test_the_filter_is_a_message_that_envoy_data_plane_knows() -> None:
+def test_the_filters_are_messages_that_envoy_data_plane_knows() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in tests.support.envoy_wire
+        import_module("envoy_data_plane.envoy.extensions.filters.http.header_mutation.v3")
         import_module("envoy_data_plane.envoy.extensions.filters.http.rbac.v3")
         from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import HttpFilter
 
     spec = plain_requests("x", Pods("prod", {}, ("h.example",))).resource["spec"]
     assert isinstance(spec, dict)
-    (patch,) = spec["configPatches"]
-    value = patch["patch"]["value"]
-    assert HttpFilter.from_dict(value).to_dict()["typedConfig"]["rules"]["policies"]["plain"]
+    claims, plain = (HttpFilter.from_dict(patch["patch"]["value"]).to_dict() for patch in spec["configPatches"])
+    assert plain["typedConfig"]["rules"]["policies"]["plain"]
+    assert claims["typedConfig"]["mutations"]["requestMutations"]
