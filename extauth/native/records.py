@@ -4,13 +4,14 @@ Envoy writes one JSON object a line for what it decided itself; what it asked, p
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from extauth.native.filters import CALLED, DECIDED, RBAC, SHADOWED
 from extauth.native.names import ALLOW, DENY, NONE, NativeVerdict, verdict_from_name
+from extauth.native.told import NOTHING_MORE, Told, fields_from_told
 from policies.engine.decision import NO_CAPTURES, Decision
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
@@ -47,6 +48,7 @@ class NativeDecision(NamedTuple):
     """One line. `time`: epoch seconds; `trace_parent`: the header as received, if there was one.
 
     `shadow_evaluated`: whether Envoy evaluated shadow rules of the same generation, so that `decision.shadow` counts.
+    `line`: all that it tells (`extauth.native.told`).
     """
 
     decision: Decision
@@ -55,15 +57,18 @@ class NativeDecision(NamedTuple):
     time: float
     trace_parent: str | None
     shadow_evaluated: bool
+    line: Mapping[str, Any]
 
 
-def access_log(path: str) -> Json:
+def access_log(path: str, told: Told = NOTHING_MORE) -> Json:
     """`AccessLog`: what Envoy decided itself goes to the file `path`, a line each."""
     return {
         "name": "envoy.access_loggers.file",
         "filter": {"or_filter": {"filters": [_decided(kind) for kind in (ALLOW, DENY, NONE)]}},
         "typed_config": any_of(
-            "envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format={"json_format": _FIELDS}
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            path=path,
+            log_format={"json_format": {**_FIELDS, **fields_from_told(told)}},
         ),
     }
 
@@ -97,11 +102,11 @@ def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, 
         {"content-type": (content_type,)} if content_type else {},
         None,
         ip_address(_text(found, "source")) if _text(found, "source") else None,
-        _text(found, "sni") or None,
+        _sni(found),
         moment,
     )
     trace = _text(found, "trace") or None
-    return NativeDecision(decision, request, _text(found, "id"), moment, trace, shadow is not None)
+    return NativeDecision(decision, request, _text(found, "id"), moment, trace, shadow is not None, found)
 
 
 def _shadow(found: dict[str, Any], generation: str) -> NativeVerdict | None:
@@ -150,6 +155,12 @@ def _name(found: dict[str, Any], field: str) -> DistinguishedName | None:
         return DistinguishedName.parse(_text(found, field))
     except DistinguishedNameError:
         return None
+
+
+def _sni(found: dict[str, Any]) -> str | None:
+    """As the client sent it, and be that what Envoy writes elsewhere for nothing."""
+    sni = found.get("sni")
+    return sni if isinstance(sni, str) and sni else None
 
 
 def _text(found: dict[str, Any], field: str) -> str:

@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from math import inf
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, RLock, Thread
 
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
@@ -20,6 +20,7 @@ from extauth.native.filters import (
 )
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
+from extauth.native.told import NOTHING_MORE, Told
 from peergate.up.configuration import UpSettings
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
@@ -55,7 +56,10 @@ class UpEnvoy:
         self._process: EnvoyProcess | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._look_after, name="envoy", daemon=True)
+        # Policies are applied by the thread that loads them, and again by the one that looks after Envoy.
+        self._applying = RLock()
         self._applied: tuple[PolicySet | None, float] = (None, inf)
+        self._told, self._stamp = NOTHING_MORE, ""
         self.access_log = folder / "access.log"
         self.restarts = 0
 
@@ -78,16 +82,28 @@ class UpEnvoy:
             raise ConfigurationError(f"Envoy does not start: {error}") from None
         self._thread.start()
 
-    def apply(self, policy: PolicySet | None, now: float) -> None:
-        """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError."""
-        compiled = self._compiled(policy, now)
-        until = inf if compiled.admission is None else compiled.admission.until
-        self._applied = policy, until if until > now else inf
-        self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
-        shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
-        self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
-        stamp = "" if compiled.admission is None else compiled.admission.stamp
-        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
+    def apply(self, policy: PolicySet | None, now: float, told: Told | None = None) -> None:
+        """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError.
+
+        `told`: what its access log tells from now on; None = what it has told.
+        """
+        with self._applying:
+            self._told = self._told if told is None else told
+            compiled = self._compiled(policy, now)
+            until = inf if compiled.admission is None else compiled.admission.until
+            self._applied = policy, until if until > now else inf
+            self._stamp = "" if compiled.admission is None else compiled.admission.stamp
+            self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+            shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
+            self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
+            self._write_listener(policy)
+
+    def tell(self, told: Told) -> None:
+        """Have the access log tell this, with the policy as it is. Raises OSError."""
+        with self._applying:
+            if told != self._told:
+                self._told = told
+                self._write_listener(self._applied[0])
 
     def stop(self, seconds: float) -> None:
         """Take nothing more, give open requests `seconds`, end."""
@@ -120,6 +136,9 @@ class UpEnvoy:
             _LOGGER.exception("the shadow rules could not be compiled for Envoy; nothing else is affected")
             return None
 
+    def _write_listener(self, policy: PolicySet | None) -> None:
+        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, self._stamp)))
+
     def _envoy_settings(self, policy: PolicySet | None, stamp: str = "") -> EnvoySettings:
         source = self._files.source
         return EnvoySettings(
@@ -137,7 +156,7 @@ class UpEnvoy:
                 of_request=tuple(discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), self._authorization)),
                 of_manager=manager_options(),
                 of_route=route_options(),
-                access_log=access_log(str(self.access_log)),
+                access_log=access_log(str(self.access_log), self._told),
             ),
         )
 
@@ -164,9 +183,12 @@ class UpEnvoy:
 
     def _compile_again_after_an_end(self) -> None:
         """A CA has ended, or the last current CRL: what Envoy has would ask about every request from now on."""
-        policy, until = self._applied
-        if (now := time.time()) > until:
-            self.apply(policy, now)
+        if time.time() <= self._applied[1]:
+            return  # without waiting for a policy that is being applied
+        with self._applying:
+            policy, until = self._applied
+            if (now := time.time()) > until:
+                self.apply(policy, now)
 
     def _look_after(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

@@ -9,6 +9,7 @@ from time import time
 from extauth.configuration import ExtauthSettings
 from extauth.front import ExtauthFront
 from extauth.native.report import report_from_policy
+from extauth.native.told import NOTHING_MORE, Told, told_for
 from peergate.up.configuration import UpSettings
 from peergate.up.envoy import UpEnvoy
 from peergate.up.records import NativeRecords
@@ -39,8 +40,11 @@ class UpFront:
         self._envoy = UpEnvoy(settings, tls, self._folder, socket)
         self._records = NativeRecords(self._envoy.access_log, serving, self._envoy.reopen_logs)
         self._applied: PolicySet | None = None
+        self._following = serving.following
         self.native_share = 0.0
         serving.live.on_change(self._apply)
+        if serving.following is not None:
+            serving.following.on_change(self._tell)
 
     @property
     def address(self) -> TcpAddress:
@@ -84,5 +88,13 @@ class UpFront:
         if policy is not None:
             self._records.know(policy)
             self.native_share = report_from_policy(policy, now).native_share if self._settings.native else 0.0
-        self._envoy.apply(policy, now)
+        self._envoy.apply(policy, now, self._told(policy))
         self._applied = policy
+
+    def _tell(self) -> None:
+        """The next policy has changed: it may ask for other headers."""
+        self._envoy.tell(self._told(self.live.current))
+
+    def _told(self, policy: PolicySet | None) -> Told:
+        following = None if self._following is None else self._following.current
+        return told_for(policy, following) if self._settings.native else NOTHING_MORE

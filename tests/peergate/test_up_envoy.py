@@ -1,5 +1,6 @@
 """The Envoy of `up` alone, with nobody to ask: what it decides, it decides by itself, and what it asks is denied."""
 
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from extauth.native.told import Told
 from peergate.demo.client import Credentials, client_context
 from peergate.demo.upstream import EchoUpstream
 from peergate.up.configuration import UpSettings
@@ -262,6 +264,20 @@ def test_a_change_of_the_policy_is_in_force_on_an_open_connection(world: World) 
     world.apply(POLICY.replace("/v1/**", "/v2/**"))
     assert within(2, lambda: caller.status("/v2/a") == 200)
     assert caller.status("/v1/a") == 403
+
+
+def test_a_change_of_what_the_access_log_tells_keeps_open_connections(world: World) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    world.envoy.tell(Told(certificate=True, headers=("x-a",)))
+
+    def told() -> object:
+        assert status_of(world.caller) == 200
+        return json.loads(world.envoy.access_log.read_bytes().splitlines()[-1]).get("headers")
+
+    assert within(3, lambda: told() == {"x-a": None})
+    assert caller.status("/v1/a", "x-a: v") == 200
+    assert world.envoy.restarts == 0
 
 
 def test_without_a_policy_nobody_gets_in(world: World) -> None:
