@@ -1,6 +1,5 @@
 """Composition: peergate's ext_authz service on a socket, an Envoy in front of it, and the records of both."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,12 +31,14 @@ class UpFront:
         self._settings = settings
         self._started = started
         self.live = serving.live
-        self._folder = Path(tempfile.mkdtemp(prefix="peergate-up-"))
-        socket = UnixAddress(str(self._folder / "extauth.sock"))
+        # It is removed when the process ends, even if nothing is ever started.
+        self._temporary = tempfile.TemporaryDirectory(prefix="peergate-up-", ignore_cleanup_errors=True)
+        folder = Path(self._temporary.name)
+        socket = UnixAddress(str(folder / "extauth.sock"))
         tls = LiveTls(settings.tls)
         self._served = ServedChain(tls)
         self._extauth = ExtauthFront(ExtauthSettings(socket), serving)
-        self._envoy = UpEnvoy(settings, tls, self._folder, socket)
+        self._envoy = UpEnvoy(settings, tls, folder, socket)
         self._records = NativeRecords(self._envoy.access_log, serving, self._envoy.reopen_logs)
         self._applied: PolicySet | None = None
         self._following = serving.following
@@ -50,6 +51,11 @@ class UpFront:
     def address(self) -> TcpAddress:
         """Where Envoy listens."""
         return self._envoy.address
+
+    @property
+    def native(self) -> bool:
+        """Whether Envoy decides by itself what it can."""
+        return self._settings.native
 
     def start(self) -> None:
         """Serve, and return when Envoy does. Raises ConfigurationError, with nothing left behind."""
@@ -68,7 +74,7 @@ class UpFront:
         self._envoy.stop(seconds)
         self._records.stop()
         self._extauth.stop(seconds)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._temporary.cleanup()
 
     def report(self) -> FrontReport:
         """For the health detail."""
@@ -76,7 +82,12 @@ class UpFront:
         notices = list(found.notices)
         if self._envoy.restarts:
             notices.append(f"Envoy ended and was started anew {self._envoy.restarts} times")
-        return FrontReport(tuple(notices), found.cached_certificates, served=self._served.expiring())
+        return FrontReport(
+            tuple(notices),
+            found.cached_certificates,
+            served=self._served.expiring(),
+            is_prepared=self._envoy.is_running,
+        )
 
     def _apply(self) -> None:
         policy = self.live.current

@@ -39,7 +39,7 @@ class NativeRecords:
         self._count = serving.metrics.decisions(Enforcement.NATIVE).count
         self._look = SecondLook(serving.metrics, serving.following)
         self._rest = b""
-        self._complaint = Complaint()
+        self._complaint, self._look_complaint = Complaint(), Complaint()
         self._stopping = Event()
         path.touch(0o600)
         self._file: BinaryIO = path.open("rb")
@@ -128,7 +128,7 @@ class NativeRecords:
         try:
             return self._look.seen(found)
         except Exception:
-            if self._complaint.due():
+            if self._look_complaint.due():
                 _LOGGER.exception("a decision of Envoy is recorded as Envoy told it, looking at it again failed")
             return Seen(found.decision, found.request, whole=False)
 

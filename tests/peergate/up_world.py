@@ -73,27 +73,41 @@ class Up:
             time.sleep(0.05)
 
 
+def written(folder: Path, policy: str, following: str = "") -> None:
+    """Every file that `up` is told of, and the certificate of a caller."""
+    for part, text in (("policy", policy), ("next", following)):
+        (folder / part).mkdir()
+        (folder / part / "policy.yaml").write_text(text)
+    (folder / "run").mkdir()
+    authority = Authority.root("mesh")
+    server = authority.issue(dns=["h.example"], server=True, client=False)
+    leaf = authority.issue(uri=[BILLING], subject="CN=billing,O=Acme")
+    files = {"s.pem": server.pem, "s.key": server.key_pem, "c.pem": leaf.chain_pem, "c.key": leaf.key_pem}
+    for file, content in {"ca.pem": authority.pem, **files}.items():
+        (folder / file).write_bytes(content)
+
+
+def caller(folder: Path) -> ssl.SSLContext:
+    """The caller whose certificate `written` made."""
+    return client_context(folder / "ca.pem", Credentials(folder / "c.pem", folder / "c.key"))
+
+
+def flags(folder: Path, port: int, upstream_port: int) -> list[str]:
+    """What `up` is told beside the policy."""
+    return [
+        *("--listen", f"127.0.0.1:{port}", "--cert", str(folder / "s.pem"), "--key", str(folder / "s.key")),
+        *("--upstream", f"http://127.0.0.1:{upstream_port}"),
+    ]
+
+
 @contextmanager
-def running(policy: str, *flags: str, following: str = "") -> Iterator[Up]:
+def running(policy: str, *more: str, following: str = "") -> Iterator[Up]:
     with tempfile.TemporaryDirectory(prefix="up-") as name, EchoUpstream() as upstream:
         folder = Path(name)
-        for part, text in (("policy", policy), ("next", following)):
-            (folder / part).mkdir()
-            (folder / part / "policy.yaml").write_text(text)
-        (folder / "run").mkdir()
-        authority = Authority.root("mesh")
-        server = authority.issue(dns=["h.example"], server=True, client=False)
-        leaf = authority.issue(uri=[BILLING], subject="CN=billing,O=Acme")
-        files = {"s.pem": server.pem, "s.key": server.key_pem, "c.pem": leaf.chain_pem, "c.key": leaf.key_pem}
-        for file, content in {"ca.pem": authority.pem, **files}.items():
-            (folder / file).write_bytes(content)
+        written(folder, policy, following)
         port = free_port()
-        arguments = [
-            *("--listen", f"127.0.0.1:{port}", "--cert", str(folder / "s.pem"), "--key", str(folder / "s.key")),
-            *("--upstream", f"http://127.0.0.1:{upstream.port}", *flags),
-        ]
+        arguments = [*flags(folder, port, upstream.port), *more]
         if following:
             arguments += ["--shadow-policy", str(folder / "next")]
         with UpProcess.serve(folder / "policy", folder / "run", *arguments) as process:
-            context = client_context(folder / "ca.pem", Credentials(folder / "c.pem", folder / "c.key"))
-            yield Up(folder, process, port, context)
+            yield Up(folder, process, port, caller(folder))
