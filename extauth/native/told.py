@@ -44,10 +44,12 @@ NOTHING_MORE = Told()
 
 def told_for(policy: PolicySet | None, following: PolicySet | None) -> Told:
     """What lines must tell so that `policy` can name every rule, and `following`, the next one, can be asked."""
+    # The names of the policy in force come first: those of the next one never push them out.
     asking = [asked for asked in (policy, following) if asked is not None]
-    names = sorted(frozenset[str]().union(*(asked.condition_headers for asked in asking)) - {"content-type"})
+    listed = dict.fromkeys(name for asked in asking for name in sorted(asked.condition_headers))
+    names = [name for name in listed if name != "content-type" and _PLAIN_NAME.fullmatch(name)]
     certificate = following is not None or (policy is not None and goes_beyond_names(policy))
-    return Told(certificate, tuple(filter(_PLAIN_NAME.fullmatch, names))[:MAX_TOLD_HEADERS])
+    return Told(certificate, tuple(names[:MAX_TOLD_HEADERS]))
 
 
 def fields_from_told(told: Told) -> Json:

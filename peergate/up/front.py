@@ -1,8 +1,6 @@
 """Composition: peergate's ext_authz service on a socket, an Envoy in front of it, and the records of both."""
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from time import time
 
 from extauth.configuration import ExtauthSettings
@@ -11,6 +9,7 @@ from extauth.native.report import report_from_policy
 from extauth.native.told import NOTHING_MORE, Told, told_for
 from peergate.up.configuration import UpSettings
 from peergate.up.envoy import UpEnvoy
+from peergate.up.folder import RunFolder
 from peergate.up.records import NativeRecords
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
@@ -31,14 +30,12 @@ class UpFront:
         self._settings = settings
         self._started = started
         self.live = serving.live
-        # It is removed when the process ends, even if nothing is ever started.
-        self._temporary = tempfile.TemporaryDirectory(prefix="peergate-up-", ignore_cleanup_errors=True)
-        folder = Path(self._temporary.name)
-        socket = UnixAddress(str(folder / "extauth.sock"))
+        self._folder = RunFolder()
+        socket = UnixAddress(str(self._folder.path / "extauth.sock"))
         tls = LiveTls(settings.tls)
         self._served = ServedChain(tls)
         self._extauth = ExtauthFront(ExtauthSettings(socket), serving)
-        self._envoy = UpEnvoy(settings, tls, folder, socket)
+        self._envoy = UpEnvoy(settings, tls, self._folder.path, socket)
         self._records = NativeRecords(self._envoy.access_log, serving, self._envoy.reopen_logs)
         self._applied: PolicySet | None = None
         self._following = serving.following
@@ -74,7 +71,7 @@ class UpFront:
         self._envoy.stop(seconds)
         self._records.stop()
         self._extauth.stop(seconds)
-        self._temporary.cleanup()
+        self._folder.remove()
 
     def report(self) -> FrontReport:
         """For the health detail."""
