@@ -6,6 +6,7 @@ Envoy writes one JSON object a line for what it decided itself; what it asked, p
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
 from policies.peer.digest import sha256
 from policies.peer.errors import DistinguishedNameError
+from policies.peer.limits import MAX_CACHED_PEERS
 from policies.peer.name import DistinguishedName
 from policies.peer.presented import NO_CERTIFICATE, AssertedIdentity, Presented
 from runtime.envoy.proto_json import Json, any_of
@@ -134,25 +136,29 @@ def _decision(verdict: NativeVerdict, found: dict[str, Any], trust: tuple[str, .
 
 
 def _peer(found: dict[str, Any], trust: tuple[str, ...]) -> Presented:
-    fingerprint = _text(found, "fingerprint")
-    if not fingerprint:
-        return NO_CERTIFICATE
-    uri, dns = _text(found, "uri"), _text(found, "dns")
+    told = [_text(found, field) for field in ("fingerprint", "uri", "dns", "subject", "issuer", "serial")]
+    return _peer_from_texts(*told, trust) if told[0] else NO_CERTIFICATE
+
+
+@lru_cache(MAX_CACHED_PEERS)
+def _peer_from_texts(
+    fingerprint: str, uri: str, dns: str, subject: str, issuer: str, serial: str, trust: tuple[str, ...]
+) -> AssertedIdentity:
     facts = IdentityFacts(
         uri=(uri,) if uri else (),
         dns=(dns,) if dns else (),
-        subject=_name(found, "subject"),
-        issuer=_name(found, "issuer"),
-        serial=int(_text(found, "serial") or "0", 16),
+        subject=_name(subject),
+        issuer=_name(issuer),
+        serial=int(serial or "0", 16),
         cert_sha256=bytes.fromhex(fingerprint),
     )
     return AssertedIdentity(facts, frozenset(trust), sha256(fingerprint.encode()))
 
 
-def _name(found: dict[str, Any], field: str) -> DistinguishedName | None:
+def _name(text: str) -> DistinguishedName | None:
     """A name as Envoy writes it; unknown where that is not RFC 4514."""
     try:
-        return DistinguishedName.parse(_text(found, field))
+        return DistinguishedName.parse(text)
     except DistinguishedNameError:
         return None
 
