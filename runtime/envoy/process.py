@@ -25,6 +25,8 @@ START_SECONDS = 20.0
 #: Seconds for a listener of an Envoy that serves.
 LISTENER_SECONDS = 1.0
 POLL_SECONDS = 0.02
+#: Seconds without a request after which a drain is over: clients that were answered before it began may send one more.
+QUIET_SECONDS = 0.25
 #: Seconds that open requests get at the end before Envoy is killed.
 STOP_SECONDS = 5.0
 #: Milliseconds after which a line of an access log is in its file (Envoy: 10 000).
@@ -113,8 +115,11 @@ class EnvoyProcess:
         deadline = time.monotonic() + seconds
         try:
             self.admin.drain()
-            while self.is_running and self.admin.open_requests() and time.monotonic() < deadline:
+            quiet_since = time.monotonic()
+            while self.is_running and (now := time.monotonic()) < deadline and now - quiet_since < QUIET_SECONDS:
                 time.sleep(POLL_SECONDS)
+                if self.admin.open_requests():
+                    quiet_since = time.monotonic()
         except OSError:
             pass  # it has ended
 

@@ -1,5 +1,6 @@
 """`peergate up` in trouble: one clear message, nothing cut short that need not be, and nothing left behind."""
 
+import http.client
 import os
 import signal
 import socket
@@ -166,6 +167,44 @@ def test_what_is_under_way_when_it_is_told_to_end_is_finished(
         assert up.process.wait(10) == ExitCode.FINE
         assert up.left_behind() == []
         assert up.status() == 0
+
+
+def keep_calling(up: Alone, answers: list[object]) -> None:
+    """Request after request on open connections, until nobody listens any more."""
+    while True:
+        connection = http.client.HTTPSConnection("127.0.0.1", up.port, context=caller(up.folder), timeout=10)
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            return
+        try:
+            closes = False
+            while not closes:
+                connection.request("GET", "/v1/a", headers={"Host": "h.example"})
+                answer = connection.getresponse()
+                answer.read()
+                answers.append(answer.status)
+                closes = answer.will_close
+        except (OSError, http.client.HTTPException) as error:
+            answers.append(error)
+        finally:
+            connection.close()
+
+
+@pytest.mark.parametrize("end", [ctrl_c, sigterm])
+def test_under_load_no_answer_is_cut_short_when_it_is_told_to_end(end: Callable[[Alone], None], folder: Path) -> None:
+    answers: list[object] = []
+    with EchoUpstream() as upstream, alone(folder, upstream.port) as up:
+        up.until(lambda: up.status() == 200)
+        clients = [threading.Thread(target=keep_calling, args=(up, answers)) for _ in range(4)]
+        for client in clients:
+            client.start()
+        up.until(lambda: len(answers) > 20)
+        end(up)
+        assert up.process.wait(10) == ExitCode.FINE
+        for client in clients:
+            client.join()
+    assert set(answers) == {200}
 
 
 def test_nothing_runs_on_when_it_is_killed(folder: Path) -> None:
