@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from extauth.native.filters import CALLED, DECIDED, RBAC, SHADOWED
 from extauth.native.names import ALLOW, DENY, NONE, NativeVerdict, verdict_from_name
-from extauth.native.told import NOTHING_MORE, Told, fields_from_told
+from extauth.native.told import field_of_line, told_from_line
 from policies.engine.decision import NO_CAPTURES, Decision
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
@@ -62,7 +62,7 @@ class NativeDecision(NamedTuple):
     line: Mapping[str, Any]
 
 
-def access_log(path: str, told: Told = NOTHING_MORE) -> Json:
+def access_log(path: str) -> Json:
     """`AccessLog`: what Envoy decided itself goes to the file `path`, a line each."""
     return {
         "name": "envoy.access_loggers.file",
@@ -70,7 +70,7 @@ def access_log(path: str, told: Told = NOTHING_MORE) -> Json:
         "typed_config": any_of(
             "envoy.extensions.access_loggers.file.v3.FileAccessLog",
             path=path,
-            log_format={"json_format": {**_FIELDS, **fields_from_told(told)}},
+            log_format={"json_format": {**_FIELDS, **field_of_line()}},
         ),
     }
 
@@ -108,7 +108,9 @@ def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, 
         moment,
     )
     trace = _text(found, "trace") or None
-    return NativeDecision(decision, request, _text(found, "id"), moment, trace, shadow is not None, found)
+    return NativeDecision(
+        decision, request, _text(found, "id"), moment, trace, shadow is not None, {**found, **told_from_line(found)}
+    )
 
 
 def _shadow(found: dict[str, Any], generation: str) -> NativeVerdict | None:

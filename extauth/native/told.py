@@ -3,6 +3,7 @@
 Law: what a line does not tell exactly as it was received is not told at all; nobody guesses.
 """
 
+import json
 import re
 import ssl
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from policies.peer.presented import NO_CERTIFICATE, NoCertificate
 from policies.peer.reader import PresentedReader, Read
 from runtime.envoy.proto_json import Json, JsonValue
 
-#: Where a line has what only some policies ask for.
+#: Filter state, and field of a line: JSON with what only some policies ask for.
+TOLD = "peergate.told"
+_TOLD_FIELD = "told"
 _CERTIFICATE, _CHAIN, _HEADERS = "certificate", "chain", "headers"
 _FINGERPRINT, _CONTENT_TYPE = "fingerprint", "content_type"
 #: Names that stand in an expression as they are; Envoy drops those with `_` before anybody sees them.
@@ -52,6 +55,11 @@ def told_for(policy: PolicySet | None, following: PolicySet | None) -> Told:
     return Told(certificate, tuple(names[:MAX_TOLD_HEADERS]))
 
 
+def field_of_line() -> Json:
+    """The field of the access log that has what `fields_from_told` tells."""
+    return {_TOLD_FIELD: f"%FILTER_STATE({TOLD}:PLAIN)%"}
+
+
 def fields_from_told(told: Told) -> Json:
     """Fields of a `json_format`. A header that occurs several times has its values joined by a comma."""
     fields: Json = {}
@@ -61,6 +69,16 @@ def fields_from_told(told: Told) -> Json:
         values: dict[str, JsonValue] = {name: f"%CEL(request.headers['{name}'])%" for name in told.headers}
         fields[_HEADERS] = values
     return fields
+
+
+def told_from_line(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a line tells beyond the facts of every record; nothing, if it cannot be read."""
+    text = line.get(_TOLD_FIELD)
+    try:
+        told = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def headers_from_line(line: Mapping[str, Any], names: frozenset[str]) -> dict[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from extauth.native.filters import (
     policy_filter,
     route_options,
     shadow_filter,
+    told_filter,
 )
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
@@ -40,7 +41,7 @@ from runtime.listener_tls import LiveTls
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("envoy")
-LISTENER_FILE, POLICY_FILE, SHADOW_FILE = "listener", "policy", "shadow"
+LISTENER_FILE, POLICY_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "shadow", "told"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
 #: Seconds before another try to start an Envoy that did not start, and for which the end waits for one that does.
@@ -69,7 +70,7 @@ class UpEnvoy:
         # Policies are applied by the thread that loads them, and again by the one that looks after Envoy.
         self._applying = RLock()
         self._applied: tuple[PolicySet | None, float] = (None, inf)
-        self._told, self._stamp = NOTHING_MORE, ""
+        self._told = NOTHING_MORE
         self.access_log = folder / "access.log"
         self.restarts = 0
 
@@ -107,20 +108,20 @@ class UpEnvoy:
             # INVARIANT: what is written in part only is due, until it is written whole.
             self._applied = policy, -inf
             compiled = self._compiled(policy, now)
-            self._stamp = "" if compiled.admission is None else compiled.admission.stamp
             self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
             shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
             self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
-            self._write_listener(policy)
+            self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
+            stamp = "" if compiled.admission is None else compiled.admission.stamp
+            self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
             until = inf if compiled.admission is None else compiled.admission.until
             self._applied = policy, until if until > now else inf
 
     def tell(self, told: Told) -> None:
         """Have the access log tell this, with the policy as it is. Raises OSError."""
         with self._applying:
-            if told != self._told:
-                self._told = told
-                self._write_listener(self._applied[0])
+            self._told = told
+            self._files.write(TOLD_FILE, EXTENSION, told_filter(told))
 
     def stop(self, seconds: float) -> None:
         """Take nothing more, give open requests `seconds`, end."""
@@ -158,9 +159,6 @@ class UpEnvoy:
             _LOGGER.exception("the shadow rules could not be compiled for Envoy; nothing else is affected")
             return None
 
-    def _write_listener(self, policy: PolicySet | None) -> None:
-        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, self._stamp)))
-
     def _envoy_settings(self, policy: PolicySet | None, stamp: str = "") -> EnvoySettings:
         source = self._files.source
         return EnvoySettings(
@@ -175,10 +173,12 @@ class UpEnvoy:
             admin=UnixAddress(str(self._folder / "admin.sock")),
             native=NativeFilters(
                 of_connection=tuple(network_filters(stamp)),
-                of_request=tuple(discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), self._authorization)),
+                of_request=tuple(
+                    discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), source(TOLD_FILE), self._authorization)
+                ),
                 of_manager=manager_options(),
                 of_route=route_options(),
-                access_log=access_log(str(self.access_log), self._told),
+                access_log=access_log(str(self.access_log)),
             ),
         )
 

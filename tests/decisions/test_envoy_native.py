@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import http_filters, manager_options, network_filters, route_options
+from extauth.native.filters import http_filters, manager_options, network_filters, route_options, told_filter
 from extauth.native.names import verdict_from_name
 from extauth.native.records import access_log, native_decision_from_line
 from extauth.native.shadow import shadow_from_policy
@@ -62,10 +62,10 @@ class NativeFronts:
             compiled, shadow = compiled_from_policy(policy, now), shadow_from_policy(policy, now)
             native = NativeFilters(
                 tuple(network_filters(compiled.admission.stamp if compiled.admission else "")),
-                tuple(http_filters(compiled, self._authorization, shadow)),
+                (told_filter(told_for(policy, policy)), *http_filters(compiled, self._authorization, shadow)),
                 manager_options(),
                 route_options(),
-                access_log(str(folder / "decided.log"), told_for(policy, policy)),
+                access_log(str(folder / "decided.log")),
             )
             self._file, self._policy = file, policy
             self._front = self._running.enter_context(
