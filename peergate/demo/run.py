@@ -99,8 +99,8 @@ def _changed_live(scene: Scene, console: Console) -> list[Outcome]:
     console.print(outcome_table([quarantined], console.width, header=False), "")
     status = scene.change_policy(BROKEN)
     console.print(styled(("Somebody breaks the file: the last good policy stays in force, and says so.", "bold")))
-    for problem in status["problems"]:
-        console.print(styled((f"  {problem.removeprefix(f'{scene.policy.parent}/')}", "yellow")))
+    problems = [problem.removeprefix(f"{scene.policy.parent}/") for problem in status["problems"]]
+    print_facts(console, [("", styled((problem, "yellow"))) for problem in problems])
     still = scene.make(STILL_QUARANTINED)
     console.print(outcome_table([still], console.width, header=False), "")
     scene.change_policy(original)
