@@ -15,7 +15,7 @@ endif
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(READY) ## a throw-away PKI, Envoy, peergate, and a tour of allowed and denied calls
+demo: $(READY) ## a throw-away PKI, `peergate up`, and a tour of allowed and denied calls
 	$(BIN)/peergate demo
 
 demo-gateway: $(READY) ## the same tour through the gateway, without an Envoy

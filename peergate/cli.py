@@ -75,13 +75,18 @@ def peergate(
 @app.command()
 def demo(
     gateway: Annotated[bool, typer.Option("--gateway", help="Show the gateway instead of an Envoy.")] = False,
+    no_native: Annotated[
+        bool, typer.Option("--no-native", help="For comparison: an Envoy that asks about every request.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up, and print curl lines to try.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens on 127.0.0.1; 0 is any free one.")] = 0,
 ) -> ExitCode:
     """Show it: a throw-away PKI, Envoy or the gateway, and a tour of allowed and denied calls with reasons."""
     from peergate.demo.run import run_demo  # noqa: PLC0415 - each command loads only what it needs
 
-    return ExitCode(run_demo(gateway=gateway, keep=keep, port=port))
+    if gateway and no_native:
+        raise typer.BadParameter("the gateway has no Envoy: leave out --gateway or --no-native")
+    return ExitCode(run_demo(gateway=gateway, native=not no_native, keep=keep, port=port))
 
 
 @app.command()

@@ -14,11 +14,13 @@ from peergate.serve_options import (
     ObserveOption,
     OpsOption,
     PrintConfigOption,
+    ShadowPolicyOption,
 )
 
 
 def up(
     policy: Annotated[str | None, typer.Argument(metavar="POLICY", help="A policy file or folder.")] = None,
+    shadow_policy: ShadowPolicyOption = None,
     listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where clients connect, with mTLS.")] = None,
     cert: Annotated[str | None, typer.Option(metavar="FILE", help="Certificate chain of the listener, PEM.")] = None,
     key: Annotated[str | None, typer.Option(metavar="FILE", help="Its key, PEM.")] = None,
@@ -46,6 +48,7 @@ def up(
 
     flags = {
         "policy": policy,
+        "shadow_policy": shadow_policy,
         "listen": listen,
         "cert": cert,
         "key": key,

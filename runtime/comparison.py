@@ -50,14 +50,35 @@ class Comparison:
             return None
         try:
             compared = self._asked(following, policy, request, read_again)
-        except Exception as error:
-            if times := self._complaint.due():
-                facts = {"times": times}
-                _LOGGER.exception("asking the shadow policy failed, nothing else is affected", extra={"facts": facts})
-            problem = f"{type(error).__name__} while deciding"
-            compared = Compared(Decision.refusal(Reason.INTERNAL_ERROR, following.generation, problem), request)
+        except Exception as error:  # noqa: BLE001 - nothing that the next policy does reaches the request
+            compared = Compared(self._internal_error(following, error), request)
         self._count(decision, compared.decision)
         return compared
+
+    @property
+    def following(self) -> PolicySet | None:
+        """The next policy; read it once for each request and hand it to `verdict`."""
+        return self._following.current
+
+    def verdict(self, decision: Decision, following: PolicySet, request: Request) -> Decision:
+        """What `following` decides on `request`, for which `decision` was made elsewhere. Never raises."""
+        try:
+            verdict = evaluate(following, request)
+        except Exception as error:  # noqa: BLE001 - as above
+            verdict = self._internal_error(following, error)
+        self._count(decision, verdict)
+        return verdict
+
+    def leave_out(self) -> None:
+        """Count a decision of which too little is known to ask the next policy."""
+        self._counters[Likeness.NOT_EVALUATED].inc()
+
+    def _internal_error(self, following: PolicySet, error: Exception) -> Decision:
+        if times := self._complaint.due():
+            message = "asking the shadow policy failed, nothing else is affected"
+            _LOGGER.error(message, exc_info=error, extra={"facts": {"times": times}})
+        problem = f"{type(error).__name__} while deciding"
+        return Decision.refusal(Reason.INTERNAL_ERROR, following.generation, problem)
 
     def _asked(
         self, following: PolicySet, policy: PolicySet | None, request: Request, read_again: ReadAgain

@@ -31,11 +31,15 @@ class LossCause(StrEnum):
 
 
 class Likeness(StrEnum):
-    """How a decision of the next policy stands to the one that was enforced."""
+    """How a decision of the next policy stands to the one that was enforced.
+
+    NOT_EVALUATED: the decision was made inside Envoy, whose access log did not tell what the next policy asks for.
+    """
 
     SAME = "same"
     OTHER_RULES = "other_rules"
     DIFFERS = "differs"
+    NOT_EVALUATED = "not_evaluated"
 
 
 class PolicyLoads(NamedTuple):

@@ -18,7 +18,7 @@ class FrontReport:
 
     `notices`: what an operator should know, such as rules that need headers which this enforcement point is not shown.
     The numbers are those of its certificate cache, since the start. `served`: the certificates of its listeners.
-    `is_prepared`: whether what it makes of a policy is made of the first good one.
+    `is_prepared`: whether what it makes of a policy is made of the first good one, and what it runs beside itself runs.
     """
 
     notices: tuple[str, ...] = ()

@@ -14,7 +14,6 @@ from typing import Protocol
 from policies.engine.record import Enforcement
 from runtime.configuration import ServeConfiguration
 from runtime.crl_fetch import CrlFetches
-from runtime.current_policy import CurrentPolicy
 from runtime.decision_log import DecisionLog, decision_log_from_text
 from runtime.ending import hard_end_after
 from runtime.expiry import ExpiryCalendar
@@ -61,7 +60,7 @@ class Serving:
     log: DecisionLog | None
     observe: bool
     share_port: bool
-    following: CurrentPolicy | None = None
+    following: LivePolicy | None = None
 
     def judge(self, enforcement: Enforcement) -> Judge:
         """The judge of one enforcement point."""

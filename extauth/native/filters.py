@@ -7,6 +7,7 @@ of it, every request is asked; where nobody answers, it is denied.
 from extauth.native.compile import Compiled
 from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL, TRUST
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
+from extauth.native.told import TOLD, Told, fields_from_told
 from extauth.native.validity import NOT_AFTER, NOT_BEFORE
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from policies.reason import Reason
@@ -22,7 +23,8 @@ CALLED = f"{_NAMES}shadow_effective_policy_id"
 _SHADOW_RULES = "rules_"
 SHADOWED = f"{_SHADOW_RULES}shadow_effective_policy_id"
 
-_POLICY, _SHADOW = "peergate.policy", "peergate.shadow"
+_POLICY, _SHADOW, _TOLD = "peergate.policy", "peergate.shadow", "peergate.told"
+_NOTE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
 
@@ -59,24 +61,37 @@ def http_filters(compiled: Compiled, authorization: Authorization, shadow: Json 
     return [_path_noted(), *noted, policy_filter(compiled), _asking(authorization)]
 
 
-def discovered_filters(source: Json, shadow: Json, authorization: Authorization) -> list[Json]:
+def discovered_filters(source: Json, shadow: Json, told: Json, authorization: Authorization) -> list[Json]:
     """The same, with what the policy makes found at `source`, and for its shadow rules at `shadow` (`ConfigSource`).
 
-    Without its configuration, the filter of the shadow rules is one that does nothing: it holds up no request.
+    `told`: where `told_filter` is found. Without their configuration, this filter and that of the shadow rules do
+    nothing: they hold up no request.
     """
     discovery: Json = {"config_source": source, "type_urls": [f"type.googleapis.com/{_RBAC}"]}
-    beside: Json = {
-        "config_source": shadow,
-        "type_urls": [f"type.googleapis.com/{_RBAC}"],
-        "default_config": any_of(_RBAC),
-        "apply_default_config_without_warming": True,
-    }
     return [
         _path_noted(),
-        {"name": _SHADOW, "config_discovery": beside},
+        {"name": _TOLD, "config_discovery": _beside(told, _NOTE)},
+        {"name": _SHADOW, "config_discovery": _beside(shadow, _RBAC)},
         {"name": _POLICY, "config_discovery": discovery},
         _asking(authorization),
     ]
+
+
+def _beside(source: Json, message: str) -> Json:
+    return {
+        "config_source": source,
+        "type_urls": [f"type.googleapis.com/{message}"],
+        "default_config": any_of(message),
+        "apply_default_config_without_warming": True,
+    }
+
+
+def told_filter(told: Told) -> Json:
+    """The filter that notes for the access log what a policy asks for (`extauth.native.told`)."""
+    if not (fields := fields_from_told(told)):
+        return typed(_TOLD, _NOTE)
+    noted: Json = {"object_key": TOLD, "factory_key": "envoy.string", "format_string": {"json_format": fields}}
+    return typed(_TOLD, _NOTE, on_request_headers=[noted])
 
 
 def policy_filter(compiled: Compiled) -> Json:
@@ -174,11 +189,7 @@ def _state(key: str, value: str) -> Json:
 
 
 def _path_noted() -> Json:
-    return typed(
-        "peergate.path",
-        "envoy.extensions.filters.http.set_filter_state.v3.Config",
-        on_request_headers=[_state(PATH, "%PATH(NQ:PATH)%")],
-    )
+    return typed("peergate.path", _NOTE, on_request_headers=[_state(PATH, "%PATH(NQ:PATH)%")])
 
 
 def _put(name: str, value: str) -> Json:

@@ -12,5 +12,7 @@ MAX_PATH_CHARS = 4096
 #: Labels of a host and characters of a label that Envoy judges: 7 x 32 stays within 253.
 MAX_LABELS = 7
 MAX_LABEL_CHARS = 31
+#: Headers that a line of Envoy's access log tells for the conditions of policies.
+MAX_TOLD_HEADERS = 32
 #: Pairs of rules that `policy check --native` compares.
 MAX_COMPARED_RULES = 200_000

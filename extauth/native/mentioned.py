@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from policies.engine.host import HostPattern
 from policies.engine.pattern import SegmentPattern
 from policies.engine.policy_set import PolicySet
-from policies.engine.selector import AllOf, AnyOf, DnsIs, Not, Reference, Selector, SerialIn, UriIs
+from policies.engine.selector import (
+    AllOf,
+    AnyOf,
+    Anyone,
+    Authenticated,
+    DnsIs,
+    Not,
+    Reference,
+    Selector,
+    SerialIn,
+    TrustIs,
+    Unauthenticated,
+    UriIs,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,13 @@ def mentioned_by_policy(policy: PolicySet) -> Mentioned:
             elif isinstance(part, SerialIn):
                 serials |= part.serials
     return Mentioned(frozenset(uris), frozenset(names), frozenset(serials))
+
+
+def goes_beyond_names(policy: PolicySet) -> bool:
+    """Whether some selector tests more of a certificate than its URIs, its DNS names and who vouches for it."""
+    seen: set[int] = set()
+    names = (UriIs, DnsIs, TrustIs, Authenticated, Unauthenticated, Anyone)
+    return any(not isinstance(part, names) for one in policy.identities for part in _parts(one.selector, seen))
 
 
 def _parts(selector: Selector, seen: set[int]) -> Iterator[Selector]:

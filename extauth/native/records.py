@@ -4,18 +4,21 @@ Envoy writes one JSON object a line for what it decided itself; what it asked, p
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from extauth.native.filters import CALLED, DECIDED, RBAC, SHADOWED
 from extauth.native.names import ALLOW, DENY, NONE, NativeVerdict, verdict_from_name
+from extauth.native.told import field_of_line, told_from_line
 from policies.engine.decision import NO_CAPTURES, Decision
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
 from policies.peer.digest import sha256
 from policies.peer.errors import DistinguishedNameError
+from policies.peer.limits import MAX_CACHED_PEERS
 from policies.peer.name import DistinguishedName
 from policies.peer.presented import NO_CERTIFICATE, AssertedIdentity, Presented
 from runtime.envoy.proto_json import Json, any_of
@@ -47,6 +50,7 @@ class NativeDecision(NamedTuple):
     """One line. `time`: epoch seconds; `trace_parent`: the header as received, if there was one.
 
     `shadow_evaluated`: whether Envoy evaluated shadow rules of the same generation, so that `decision.shadow` counts.
+    `line`: all that it tells (`extauth.native.told`).
     """
 
     decision: Decision
@@ -55,6 +59,7 @@ class NativeDecision(NamedTuple):
     time: float
     trace_parent: str | None
     shadow_evaluated: bool
+    line: Mapping[str, Any]
 
 
 def access_log(path: str) -> Json:
@@ -63,7 +68,9 @@ def access_log(path: str) -> Json:
         "name": "envoy.access_loggers.file",
         "filter": {"or_filter": {"filters": [_decided(kind) for kind in (ALLOW, DENY, NONE)]}},
         "typed_config": any_of(
-            "envoy.extensions.access_loggers.file.v3.FileAccessLog", path=path, log_format={"json_format": _FIELDS}
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            path=path,
+            log_format={"json_format": {**_FIELDS, **field_of_line()}},
         ),
     }
 
@@ -97,11 +104,13 @@ def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, 
         {"content-type": (content_type,)} if content_type else {},
         None,
         ip_address(_text(found, "source")) if _text(found, "source") else None,
-        _text(found, "sni") or None,
+        _sni(found),
         moment,
     )
     trace = _text(found, "trace") or None
-    return NativeDecision(decision, request, _text(found, "id"), moment, trace, shadow is not None)
+    return NativeDecision(
+        decision, request, _text(found, "id"), moment, trace, shadow is not None, {**found, **told_from_line(found)}
+    )
 
 
 def _shadow(found: dict[str, Any], generation: str) -> NativeVerdict | None:
@@ -129,27 +138,37 @@ def _decision(verdict: NativeVerdict, found: dict[str, Any], trust: tuple[str, .
 
 
 def _peer(found: dict[str, Any], trust: tuple[str, ...]) -> Presented:
-    fingerprint = _text(found, "fingerprint")
-    if not fingerprint:
-        return NO_CERTIFICATE
-    uri, dns = _text(found, "uri"), _text(found, "dns")
+    told = [_text(found, field) for field in ("fingerprint", "uri", "dns", "subject", "issuer", "serial")]
+    return _peer_from_texts(*told, trust) if told[0] else NO_CERTIFICATE
+
+
+@lru_cache(MAX_CACHED_PEERS)
+def _peer_from_texts(
+    fingerprint: str, uri: str, dns: str, subject: str, issuer: str, serial: str, trust: tuple[str, ...]
+) -> AssertedIdentity:
     facts = IdentityFacts(
         uri=(uri,) if uri else (),
         dns=(dns,) if dns else (),
-        subject=_name(found, "subject"),
-        issuer=_name(found, "issuer"),
-        serial=int(_text(found, "serial") or "0", 16),
+        subject=_name(subject),
+        issuer=_name(issuer),
+        serial=int(serial or "0", 16),
         cert_sha256=bytes.fromhex(fingerprint),
     )
     return AssertedIdentity(facts, frozenset(trust), sha256(fingerprint.encode()))
 
 
-def _name(found: dict[str, Any], field: str) -> DistinguishedName | None:
+def _name(text: str) -> DistinguishedName | None:
     """A name as Envoy writes it; unknown where that is not RFC 4514."""
     try:
-        return DistinguishedName.parse(_text(found, field))
+        return DistinguishedName.parse(text)
     except DistinguishedNameError:
         return None
+
+
+def _sni(found: dict[str, Any]) -> str | None:
+    """As the client sent it, and be that what Envoy writes elsewhere for nothing."""
+    sni = found.get("sni")
+    return sni if isinstance(sni, str) and sni else None
 
 
 def _text(found: dict[str, Any], field: str) -> str:

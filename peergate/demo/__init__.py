@@ -1,4 +1,4 @@
-"""`peergate demo`: a throw-away PKI, an upstream, Envoy and peergate, and a tour of allowed and denied calls."""
+"""`peergate demo`: a throw-away PKI, an upstream, `peergate up`, and a tour of allowed and denied calls."""
 
 from peergate.demo.run import run_demo
 

@@ -70,13 +70,26 @@ def call(
     sni: str | None,
     source: str = "127.0.0.1",
 ) -> Answer:
-    """Send `request` on a new connection from the address `source`, and read the answer. Raises OSError."""
+    """Send `request` on a new connection from the address `source`, and read the answer. Raises OSError.
+
+    That is an `ssl.SSLError` with the alert, where the server has said by one why it wants no request.
+    """
     raw = socket.create_connection(address, CALL_SECONDS, source_address=(source, 0))
     # The request follows the last message of the handshake at once, instead of waiting 40 ms for its acknowledgement.
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with raw, context.wrap_socket(raw, server_hostname=sni) as connection:
-        connection.sendall(request)
-        return answer_from_socket(connection, method=request.split(b" ", 1)[0].decode("latin-1"))
+        unsent: OSError | None = None
+        try:
+            connection.sendall(request)
+        except OSError as error:
+            # With TLS 1.3 a server refuses a client after that one's handshake: its alert may be waiting to be read.
+            unsent = error
+        try:
+            return answer_from_socket(connection, method=request.split(b" ", 1)[0].decode("latin-1"))
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise unsent or error from None
 
 
 def answer_from_socket(connection: socket.socket, *, method: str) -> Answer:

@@ -1,4 +1,4 @@
-"""A throw-away PKI: two authorities that the policy trusts, one that it does not, a certificate for every mishap."""
+"""A throw-away PKI: an authority that the policy trusts, one that it does not, a certificate for every mishap."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +11,7 @@ from pki.authority import Authority, Issued
 HOSTS = ("invoices.prod.svc", "acme.files.example")
 
 _BILLING = "spiffe://acme.internal/ns/prod/sa/billing"
+_AUDITOR = "spiffe://acme.internal/ns/prod/sa/auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,41 +21,32 @@ class DemoPki:
     folder: Path
     server: Credentials
     server_ca: Path
-    client_cas: Path
     callers: dict[str, Credentials]
 
 
 def demo_pki(folder: Path) -> DemoPki:
     """Issue everything into `folder`, which must be empty. Keys are readable by their owner only."""
-    mesh, partners, rogue = (
-        Authority.root("Demo Mesh CA"),
-        Authority.root("Demo Partner CA"),
-        Authority.root("Rogue CA"),
-    )
+    mesh, rogue = Authority.root("Demo Mesh CA"), Authority.root("Rogue CA")
     issuing = mesh.intermediate("Demo Mesh Issuing CA")
     yesterday = mesh.now - timedelta(days=1)
     revoked = issuing.issue(uri=[_BILLING])
     callers = {
         "billing": issuing.issue(uri=[_BILLING]),
         "tenant acme": issuing.issue(uri=["spiffe://acme.internal/tenant/acme"]),
-        "partner": partners.issue(dns=["gw.partner.example"], subject="CN=gw,O=Partner Inc"),
+        "auditor": issuing.issue(uri=[_AUDITOR], subject="OU=Audit,O=Acme"),
         "expired": issuing.issue(uri=[_BILLING], not_before=yesterday - timedelta(days=1), not_after=yesterday),
         "revoked": revoked,
         "foreign CA": rogue.issue(uri=[_BILLING]),
-        "partner CA": partners.issue(uri=[_BILLING]),
+        "two names": issuing.issue(uri=[_BILLING, _AUDITOR]),
     }
-    anchors = {"mesh-root.pem": mesh.pem, "partner-root.pem": partners.pem}
-    for name, pem in anchors.items():
-        (folder / name).write_bytes(pem)
+    (folder / "mesh-root.pem").write_bytes(mesh.pem)
     (folder / "mesh-issuing.pem").write_bytes(issuing.pem)
     (folder / "issuing.crl").write_bytes(issuing.crl([revoked.certificate]))
-    (folder / "client-cas.pem").write_bytes(b"".join(anchors.values()))
     server = mesh.issue(dns=[*HOSTS, "localhost"], ip=["127.0.0.1"], server=True, client=False)
     return DemoPki(
         folder,
         server=_written(server, folder, "server"),
         server_ca=folder / "mesh-root.pem",
-        client_cas=folder / "client-cas.pem",
         callers={name: _written(issued, folder, name.replace(" ", "-").lower()) for name, issued in callers.items()},
     )
 

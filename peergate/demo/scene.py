@@ -2,10 +2,12 @@
 
 import json
 import re
+import socket
 import ssl
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -15,10 +17,13 @@ from peergate.demo.pki import DemoPki, demo_pki
 from peergate.demo.service import ServiceError, ServiceProcess, Status
 from peergate.demo.tour import Call
 from peergate.demo.upstream import EchoUpstream
+from policies.engine.record import Enforcement
 from policies.reason import Reason
+from runtime.errors import ConfigurationError
 
-#: Seconds for a decision record to reach the log.
+#: Seconds for a decision record to reach the log, and for a new generation to decide.
 RECORD_SECONDS = 5.0
+CHANGE_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
 #: The TLS alert that says what the reason says, in the words of OpenSSL.
@@ -33,13 +38,15 @@ _POLICY = Path(__file__).with_name("policy.yaml")
 class Outcome:
     """What came of a call: the answer to the caller, and what peergate recorded of it (None = it was not asked).
 
-    `alert`: what the caller reads instead of an answer if the handshake failed.
+    `alert`: what the caller reads instead of an answer if the handshake failed. `enforcement`: where it should be
+    decided, None = wherever.
     """
 
     call: Call
     answer: Answer | None
     record: dict[str, Any] | None
     alert: str = ""
+    enforcement: Enforcement | None = None
 
     @property
     def is_as_expected(self) -> bool:
@@ -48,6 +55,8 @@ class Outcome:
             return self.alert != "" and self.alert == _ALERTS.get(self.call.reason)
         expected = (self.call.effect, self.call.reason, [self.call.rule] if self.call.rule else [])
         if self.record is None or expected != (self.record["effect"], self.record["reason"], self.record["rules"]):
+            return False
+        if self.enforcement is not None and self.enforcement != self.record["enforcement"]:
             return False
         if self.answer.status != 200:
             return self.answer.status == 403 and self.answer.reason == self.call.reason
@@ -59,24 +68,25 @@ class Outcome:
 class Scene:
     """A context manager: everything runs inside, nothing is left running after it."""
 
-    #: What is shown, for people.
-    setting: ClassVar[str]
-    #: Whether who can never be allowed is turned away in the handshake, before there is a request to judge.
-    refuses_by_tls: ClassVar[bool]
+    service: ClassVar[type[ServiceProcess]]
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *flags: str) -> None:
+        """`flags`: what the command is given beside the listener, its certificate and the upstream."""
         self.folder = folder
         self.pki: DemoPki = demo_pki(_made(folder / "policy" / "pki"))
         self.policy = folder / "policy" / "policy.yaml"
         self.policy.write_bytes(_POLICY.read_bytes())
-        self._port = port
+        self._more = flags
         self._running = ExitStack()
         self.address = ("127.0.0.1", port)
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             upstream = starting.enter_context(EchoUpstream())
-            self._service = self._start(starting, upstream.port)
+            self.address = _free(self.address)
+            self._flags = self._flags_for(upstream.port)
+            served = self.service.serve(self.policy.parent, self.folder, *self._flags)
+            self._service = starting.enter_context(served)
             if problems := self.status()["problems"]:
                 raise ServiceError(problems[0])
             self._running = starting.pop_all()
@@ -87,8 +97,39 @@ class Scene:
     ) -> None:
         self._running.close()
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What serves, as it is typed in the folder of the demo."""
+        words = ("peergate", *self.service.command, str(self.policy.parent), *self._flags)
+        return tuple(word.removeprefix(f"{self.folder}/") for word in words)
+
+    def enforcement_of(self, wanted: Call) -> Enforcement | None:
+        """Where a call should be decided, None = this scene has only one place."""
+        raise NotImplementedError
+
     def make(self, wanted: Call) -> Outcome:
         """Make a call and look up its record. Raises OSError if there is neither an answer nor a TLS alert."""
+        return self._recorded(self._answered(wanted))
+
+    def make_all(self, calls: Iterable[Call]) -> list[Outcome]:
+        """Make calls one after the other, then look up their records: these come later than the answers."""
+        answered = [self._answered(call) for call in calls]
+        return [self._recorded(outcome) for outcome in answered]
+
+    def make_under(self, generation: str, wanted: Call) -> tuple[Outcome, float]:
+        """Make a call until it is decided by `generation`: what came of it, and `time.monotonic()` at that answer.
+
+        Raises ServiceError if `generation` does not decide.
+        """
+        began = time.monotonic()
+        while time.monotonic() - began < CHANGE_SECONDS:
+            answered, moment = self._answered(wanted), time.monotonic()
+            outcome = self._recorded(answered)
+            if outcome.record is not None and outcome.record["generation"] == generation:
+                return outcome, moment
+        raise ServiceError(f"generation {generation} decides nothing after {CHANGE_SECONDS:g} s")
+
+    def _answered(self, wanted: Call) -> Outcome:
         credentials = self.pki.callers[wanted.caller] if wanted.caller else None
         context = client_context(self.pki.server_ca, credentials)
         headers = [("Host", wanted.host), *wanted.headers, ("Connection", "close")]
@@ -97,31 +138,36 @@ class Scene:
             wanted.target.encode("latin-1"),
             [(name, value.encode("latin-1")) for name, value in headers],
         )
+        enforcement = self.enforcement_of(wanted)
         try:
             answer = call(self.address, context, request, sni=wanted.host)
         except ssl.SSLError as error:
-            if not self.refuses_by_tls:
-                raise
-            return Outcome(wanted, None, None, alert_from_error(error))
-        return Outcome(wanted, answer, self._record_of(answer))
+            return Outcome(wanted, None, None, alert_from_error(error), enforcement)
+        return Outcome(wanted, answer, None, enforcement=enforcement)
 
     def status(self) -> Status:
         """What the service says of itself. Raises OSError."""
         return self._service.status()
 
-    def change_policy(self, text: str) -> tuple[Status, float]:
-        """Write the policy, wait until it was read: the status then, and the seconds it took. Raises ServiceError."""
+    def change_policy(self, text: str) -> Status:
+        """Write the policy, and wait until it was read: the status then. Raises ServiceError."""
         before = _state_of(self.status())
-        began = time.monotonic()
         replacement = self.policy.with_name(".policy.yaml")
         replacement.write_text(text, encoding="utf-8")
         replacement.replace(self.policy)
-        status = self._service.wait_for(lambda status: _state_of(status) != before)
-        return status, time.monotonic() - began
+        return self._service.wait_for(lambda status: _state_of(status) != before)
 
-    def _start(self, starting: ExitStack, upstream_port: int) -> ServiceProcess:
-        """Start what stands in front of the upstream, and set `address`. Raises ServiceError."""
-        raise NotImplementedError
+    def _flags_for(self, upstream_port: int) -> tuple[str, ...]:
+        host, port = self.address
+        return (
+            *("--listen", f"{host}:{port}"),
+            *("--cert", str(self.pki.server.chain), "--key", str(self.pki.server.key)),
+            *("--upstream", f"http://127.0.0.1:{upstream_port}"),
+            *self._more,
+        )
+
+    def _recorded(self, outcome: Outcome) -> Outcome:
+        return outcome if outcome.answer is None else replace(outcome, record=self._record_of(outcome.answer))
 
     def _record_of(self, answer: Answer) -> dict[str, Any] | None:
         decision_id = answer.headers.get("x-peergate-decision-id", "")
@@ -145,6 +191,16 @@ def alert_from_error(error: ssl.SSLError) -> str:
 
 def _state_of(status: Status) -> tuple[object, object]:
     return status["generation"], status["problems"]
+
+
+def _free(address: tuple[str, int]) -> tuple[str, int]:
+    """The address with a port that nobody has. Raises ConfigurationError."""
+    try:
+        with socket.create_server(address) as probe:
+            host, port = probe.getsockname()
+            return str(host), int(port)
+    except OSError as error:
+        raise ConfigurationError(f"{address[0]}:{address[1]}: {error.strerror}") from error
 
 
 def _made(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""`peergate up`, `extauth serve` or `gateway serve` as a child process: the very command, ready when handed out."""
+"""`peergate up` or `gateway serve` as a child process: the very command, ready when handed out."""
 
 import json
 import subprocess
@@ -116,22 +116,6 @@ class ServiceProcess:
             time.sleep(_POLL_SECONDS)
         said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise ServiceError(f"peergate {self.adapter} does not start: {said[-1] if said else 'it said nothing'}")
-
-
-class ExtauthProcess(ServiceProcess):
-    """`listen`: where it answers gRPC."""
-
-    adapter = "extauth"
-    command = ("extauth", "serve", "--policy")
-
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
-        super().__init__(process, folder)
-        self.listen = UnixAddress(str(folder / "extauth.sock"))
-
-    @classmethod
-    def start(cls, policy: Path, folder: Path, *flags: str) -> Self:
-        """As `serve`, on a socket in `folder`."""
-        return cls.serve(policy, folder, "--listen", f"unix:{folder / 'extauth.sock'}", *flags)
 
 
 class GatewayProcess(ServiceProcess):

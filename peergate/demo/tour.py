@@ -10,7 +10,10 @@ FILES = "acme.files.example"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `caller`: a name of `DemoPki.callers`, or None for no certificate. `target` goes out byte for byte."""
+    """One call. `caller`: a name of `DemoPki.callers`, or None for no certificate. `target` goes out byte for byte.
+
+    `asked`: whether an Envoy with the policy inside must ask about it, as it cannot say it.
+    """
 
     point: str
     caller: str | None
@@ -20,6 +23,7 @@ class Call:
     rule: str = ""
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
+    asked: bool = False
 
     @property
     def effect(self) -> Effect:
@@ -36,24 +40,28 @@ _FORGED_IDENTITY = ("X-Peergate-Identity", "root")
 
 TOUR: tuple[Call, ...] = (
     Call("a workload, by its SPIFFE ID", "billing", INVOICES, "/v1/invoices/42", *_allowed("billing-reads-invoices")),
-    Call("a partner, by CA, DNS name and O", "partner", INVOICES, "/v1/reports/q1", *_allowed("partner-reads-reports")),
-    Call("a tenant, its own files", "tenant acme", FILES, "/tenants/acme/a.pdf", *_allowed("own-tenant-only")),
     Call("a probe without certificate", None, INVOICES, "/healthz", *_allowed("probes")),
+    Call("an auditor, by SPIFFE ID and OU", "auditor", INVOICES, "/v1/reports/q1",
+         *_allowed("auditor-reads-reports"), asked=True),
+    Call("a tenant, its own files", "tenant acme", FILES, "/tenants/acme/a.pdf", *_allowed("own-tenant-only"),
+         asked=True),
     Call("forged identity headers are dropped", "billing", INVOICES, "/v1/invoices/42",
          *_allowed("billing-reads-invoices"), headers=(_FORGED_IDENTITY, _FORGED_XFCC)),
     Call("no certificate", None, INVOICES, "/v1/invoices/42", Reason.NO_CERTIFICATE),
     Call("no certificate, but a forged header", None, INVOICES, "/v1/invoices/42", Reason.NO_CERTIFICATE,
          headers=(_FORGED_XFCC,)),
     Call("nothing allows it", "billing", INVOICES, "/v1/invoices/42", Reason.NO_MATCHING_RULE, method="DELETE"),
-    Call("another tenant's files", "tenant acme", FILES, "/tenants/globex/a.pdf", Reason.NO_MATCHING_RULE),
+    Call("another tenant's files", "tenant acme", FILES, "/tenants/globex/a.pdf", Reason.NO_MATCHING_RULE,
+         asked=True),
     Call("a deny beats every allow", "billing", INVOICES, "/v1/invoices/archive",
          Reason.DENIED_BY_RULE, "archive-is-closed"),
     Call("expired", "expired", INVOICES, "/v1/invoices/42", Reason.CERTIFICATE_EXPIRED),
-    Call("revoked", "revoked", INVOICES, "/v1/invoices/42", Reason.CERTIFICATE_REVOKED),
+    Call("revoked", "revoked", INVOICES, "/v1/invoices/42", Reason.CERTIFICATE_REVOKED, asked=True),
     Call("the same name by a foreign CA", "foreign CA", INVOICES, "/v1/invoices/42", Reason.CERTIFICATE_UNTRUSTED),
-    Call("the same name by the partners' CA", "partner CA", INVOICES, "/v1/invoices/42", Reason.SVID_INVALID),
-    Call("a path with two readings", "billing", INVOICES, "/v1/invoices/%2e%2e/admin", Reason.PATH_AMBIGUOUS),
-    Call("another one", "billing", INVOICES, "/v1/invoices/..;/admin", Reason.PATH_AMBIGUOUS),
+    Call("a second name beside it", "two names", INVOICES, "/v1/invoices/42", Reason.SVID_INVALID, asked=True),
+    Call("a path with two readings", "auditor", INVOICES, "/v1/reports/%2e%2e/admin", Reason.PATH_AMBIGUOUS,
+         asked=True),
+    Call("another one", "auditor", INVOICES, "/v1/reports/..;/admin", Reason.PATH_AMBIGUOUS, asked=True),
 )  # fmt: skip
 
 #: What is added to the policy while everything runs, and the call before and after it.

@@ -1,12 +1,13 @@
 """The Envoy of `up`: what it is told, in files that it follows, and that it runs."""
 
 import os
+import socket
 import ssl
 import time
 from contextlib import closing
 from math import inf
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, RLock, Thread
 
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
@@ -17,12 +18,15 @@ from extauth.native.filters import (
     policy_filter,
     route_options,
     shadow_filter,
+    told_filter,
 )
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
+from extauth.native.told import NOTHING_MORE, Told
 from peergate.up.configuration import UpSettings
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
+from runtime.complaint import Complaint
 from runtime.envoy.binary import find_envoy
 from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings, listener_from_settings
 from runtime.envoy.connection_manager import NativeFilters
@@ -31,31 +35,42 @@ from runtime.envoy.ext_authz import Authorization
 from runtime.envoy.process import EnvoyProcess
 from runtime.envoy.proto_json import Json
 from runtime.envoy.tls import SERVER_SECRET, DiscoveredTls, InlineTrust
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, ListenError
 from runtime.listener import bound_from_address
 from runtime.listener_tls import LiveTls
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("envoy")
-LISTENER_FILE, POLICY_FILE, SHADOW_FILE = "listener", "policy", "shadow"
+LISTENER_FILE, POLICY_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "shadow", "told"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
+#: Seconds before another try to start an Envoy that did not start, and for which the end waits for one that does.
+TRY_AGAIN_SECONDS = 2.0
 
 
 class UpEnvoy:
     """One Envoy in a folder that nobody else may read, kept up to date, and started anew if it ends."""
 
     def __init__(self, settings: UpSettings, tls: LiveTls, folder: Path, authorization: UnixAddress) -> None:
+        """Raises ListenError."""
         self._settings = settings
         self._tls = tls
         self._folder = folder
         self._files = EnvoyFiles(folder)
         self._authorization = Authorization(authorization)
         self._address = _with_port(settings.listen)
+        self._claim = _claimed(self._address)
         self._process: EnvoyProcess | None = None
-        self._stopping = Event()
+        self._mourned: EnvoyProcess | None = None
+        self._stopping, self._stopped = Event(), Event()
+        # Held while Envoy is started anew.
+        self._starting = Lock()
+        self._start_complaint, self._complaint = Complaint(), Complaint()
         self._thread = Thread(target=self._look_after, name="envoy", daemon=True)
+        # Policies are applied by the thread that loads them, and again by the one that looks after Envoy.
+        self._applying = RLock()
         self._applied: tuple[PolicySet | None, float] = (None, inf)
+        self._told = NOTHING_MORE
         self.access_log = folder / "access.log"
         self.restarts = 0
 
@@ -69,6 +84,11 @@ class UpEnvoy:
         """The process id of Envoy; 0 before `start`."""
         return 0 if self._process is None else self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is an Envoy."""
+        return self._process is not None and self._process.is_running
+
     def start(self) -> None:
         """Start Envoy with what `apply` has written, wait until it serves. Raises ConfigurationError."""
         self._write_server_certificate()
@@ -78,25 +98,44 @@ class UpEnvoy:
             raise ConfigurationError(f"Envoy does not start: {error}") from None
         self._thread.start()
 
-    def apply(self, policy: PolicySet | None, now: float) -> None:
-        """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError."""
-        compiled = self._compiled(policy, now)
-        until = inf if compiled.admission is None else compiled.admission.until
-        self._applied = policy, until if until > now else inf
-        self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
-        shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
-        self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
-        stamp = "" if compiled.admission is None else compiled.admission.stamp
-        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
+    def apply(self, policy: PolicySet | None, now: float, told: Told | None = None) -> None:
+        """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError.
+
+        `told`: what its access log tells from now on; None = what it has told.
+        """
+        with self._applying:
+            self._told = self._told if told is None else told
+            # INVARIANT: what is written in part only is due, until it is written whole.
+            self._applied = policy, -inf
+            compiled = self._compiled(policy, now)
+            self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+            shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
+            self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
+            self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
+            stamp = "" if compiled.admission is None else compiled.admission.stamp
+            self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
+            until = inf if compiled.admission is None else compiled.admission.until
+            self._applied = policy, until if until > now else inf
+
+    def tell(self, told: Told) -> None:
+        """Have the access log tell this, with the policy as it is. Raises OSError."""
+        with self._applying:
+            self._told = told
+            self._files.write(TOLD_FILE, EXTENSION, told_filter(told))
 
     def stop(self, seconds: float) -> None:
         """Take nothing more, give open requests `seconds`, end."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(LOOK_SECONDS * 4)
+        waited = self._starting.acquire(timeout=TRY_AGAIN_SECONDS)
         if self._process is not None:
             self._process.drain(seconds)
             self._process.stop()
+        if waited:
+            self._starting.release()
+        self._claim.close()
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(LOOK_SECONDS * 4)
 
     def reopen_logs(self) -> None:
         """Have Envoy open its access log anew. Raises OSError while Envoy does not answer."""
@@ -134,7 +173,9 @@ class UpEnvoy:
             admin=UnixAddress(str(self._folder / "admin.sock")),
             native=NativeFilters(
                 of_connection=tuple(network_filters(stamp)),
-                of_request=tuple(discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), self._authorization)),
+                of_request=tuple(
+                    discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), source(TOLD_FILE), self._authorization)
+                ),
                 of_manager=manager_options(),
                 of_route=route_options(),
                 access_log=access_log(str(self.access_log)),
@@ -158,33 +199,85 @@ class UpEnvoy:
     def _started(self) -> EnvoyProcess:
         settings = self._envoy_settings(None)
         bootstrap = bootstrap_from_settings(settings, self._files.source(LISTENER_FILE))
-        return EnvoyProcess.run(
+        process = EnvoyProcess.run(
             find_envoy(os.environ), bootstrap, settings.admin, self._folder, concurrency=self._settings.threads
         )
+        try:
+            process.wait_for_listener()
+        except BaseException:
+            process.stop()
+            raise
+        return process
 
     def _compile_again_after_an_end(self) -> None:
-        """A CA has ended, or the last current CRL: what Envoy has would ask about every request from now on."""
-        policy, until = self._applied
-        if (now := time.time()) > until:
-            self.apply(policy, now)
+        """A CA has ended, or the last current CRL: what Envoy has would ask about every request from now on.
+
+        Or something could not be written.
+        """
+        if not self._applying.acquire(blocking=False):
+            return  # a policy is being applied
+        try:
+            policy, until = self._applied
+            if (now := time.time()) > until:
+                self.apply(policy, now)
+        finally:
+            self._applying.release()
 
     def _look_after(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
+                if self._process is not None and not self._process.is_running:
+                    self._start_again(self._process)
                 if self._tls.renewed() is not None:
                     self._write_server_certificate()
                 self._compile_again_after_an_end()
-                if self._process is not None and not self._process.is_running:
-                    _LOGGER.error("Envoy has ended and is started anew")
-                    self._process = self._started()
-                    self.restarts += 1
             except Exception:
-                _LOGGER.exception("Envoy could not be looked after")
+                if times := self._complaint.due():
+                    _LOGGER.exception("Envoy could not be looked after", extra={"facts": {"times": times}})
+        # An Envoy that this thread has started ends with this thread (`runtime.envoy.tether`).
+        self._stopped.wait()
+
+    def _start_again(self, ended: EnvoyProcess) -> None:
+        with self._starting:
+            if self._stopping.is_set():
+                return
+            if ended is not self._mourned:
+                self._mourned = ended
+                _LOGGER.error("Envoy has ended and is started anew", extra={"facts": {"exit": ended.exit_code}})
+            try:
+                self._process = self._started()
+            except (EnvoyError, OSError) as error:
+                self._complain_of_start(error)
+            else:
+                self.restarts += 1
+                _LOGGER.info("Envoy serves again")
+                return
+        self._stopping.wait(TRY_AGAIN_SECONDS)
+
+    def _complain_of_start(self, error: Exception) -> None:
+        if times := self._start_complaint.due():
+            facts = {"error": str(error), "times": times}
+            _LOGGER.error("Envoy does not start, nobody is served", extra={"facts": facts})
 
 
 def _with_port(address: TcpAddress) -> TcpAddress:
-    """With a port that is free now in the place of 0: an Envoy that is started anew must listen where the first did."""
-    if address.port:
-        return address
+    """With a port that is free now in the place of 0: an Envoy that is started anew must listen where the first did.
+
+    Raises ListenError if nobody can listen there, or somebody does: Envoys would share the port (SO_REUSEPORT).
+    """
     with closing(bound_from_address(address, share_port=False)) as bound:
         return TcpAddress(address.host, bound.getsockname()[1])
+
+
+def _claimed(address: TcpAddress) -> socket.socket:
+    """What no two Envoys of `up` can have for one address, though they could share the port. Raises ListenError.
+
+    It is a name in the abstract namespace (unix(7)), which ends with the process, however that one ends.
+    """
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0peergate-up:{address}")
+    except OSError:
+        claim.close()
+        raise ListenError(f"cannot listen on {address}: another `peergate up` does") from None
+    return claim

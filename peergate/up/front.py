@@ -1,16 +1,15 @@
 """Composition: peergate's ext_authz service on a socket, an Envoy in front of it, and the records of both."""
 
-import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from time import time
 
 from extauth.configuration import ExtauthSettings
 from extauth.front import ExtauthFront
 from extauth.native.report import report_from_policy
+from extauth.native.told import NOTHING_MORE, Told, told_for
 from peergate.up.configuration import UpSettings
 from peergate.up.envoy import UpEnvoy
+from peergate.up.folder import RunFolder
 from peergate.up.records import NativeRecords
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
@@ -31,21 +30,29 @@ class UpFront:
         self._settings = settings
         self._started = started
         self.live = serving.live
-        self._folder = Path(tempfile.mkdtemp(prefix="peergate-up-"))
-        socket = UnixAddress(str(self._folder / "extauth.sock"))
+        self._folder = RunFolder()
+        socket = UnixAddress(str(self._folder.path / "extauth.sock"))
         tls = LiveTls(settings.tls)
         self._served = ServedChain(tls)
         self._extauth = ExtauthFront(ExtauthSettings(socket), serving)
-        self._envoy = UpEnvoy(settings, tls, self._folder, socket)
+        self._envoy = UpEnvoy(settings, tls, self._folder.path, socket)
         self._records = NativeRecords(self._envoy.access_log, serving, self._envoy.reopen_logs)
         self._applied: PolicySet | None = None
+        self._following = serving.following
         self.native_share = 0.0
         serving.live.on_change(self._apply)
+        if serving.following is not None:
+            serving.following.on_change(self._tell)
 
     @property
     def address(self) -> TcpAddress:
         """Where Envoy listens."""
         return self._envoy.address
+
+    @property
+    def native(self) -> bool:
+        """Whether Envoy decides by itself what it can."""
+        return self._settings.native
 
     def start(self) -> None:
         """Serve, and return when Envoy does. Raises ConfigurationError, with nothing left behind."""
@@ -64,7 +71,7 @@ class UpFront:
         self._envoy.stop(seconds)
         self._records.stop()
         self._extauth.stop(seconds)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
     def report(self) -> FrontReport:
         """For the health detail."""
@@ -72,7 +79,12 @@ class UpFront:
         notices = list(found.notices)
         if self._envoy.restarts:
             notices.append(f"Envoy ended and was started anew {self._envoy.restarts} times")
-        return FrontReport(tuple(notices), found.cached_certificates, served=self._served.expiring())
+        return FrontReport(
+            tuple(notices),
+            found.cached_certificates,
+            served=self._served.expiring(),
+            is_prepared=self._envoy.is_running,
+        )
 
     def _apply(self) -> None:
         policy = self.live.current
@@ -84,5 +96,13 @@ class UpFront:
         if policy is not None:
             self._records.know(policy)
             self.native_share = report_from_policy(policy, now).native_share if self._settings.native else 0.0
-        self._envoy.apply(policy, now)
+        self._envoy.apply(policy, now, self._told(policy))
         self._applied = policy
+
+    def _tell(self) -> None:
+        """The next policy has changed: it may ask for other headers."""
+        self._envoy.tell(self._told(self.live.current))
+
+    def _told(self, policy: PolicySet | None) -> Told:
+        following = None if self._following is None else self._following.current
+        return told_for(policy, following) if self._settings.native else NOTHING_MORE

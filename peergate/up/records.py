@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from extauth.native.records import NativeDecision, native_decision_from_line
 from extauth.native.shadow import has_shadow_rules
-from policies.engine.decision import Decision
+from peergate.up.second_look import SecondLook, Seen
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
 from runtime.complaint import Complaint
@@ -37,9 +37,9 @@ class NativeRecords:
         self._serving = serving
         self._reopen = reopen
         self._count = serving.metrics.decisions(Enforcement.NATIVE).count
-        self._policies: dict[str, PolicySet] = {}
+        self._look = SecondLook(serving.metrics, serving.following)
         self._rest = b""
-        self._complaint = Complaint()
+        self._complaint, self._look_complaint = Complaint(), Complaint()
         self._stopping = Event()
         path.touch(0o600)
         self._file: BinaryIO = path.open("rb")
@@ -51,9 +51,7 @@ class NativeRecords:
 
     def know(self, policy: PolicySet) -> None:
         """Decisions of this generation may come, and those of the last few before it."""
-        self._policies[policy.generation] = policy
-        for old in list(self._policies)[:-4]:
-            del self._policies[old]
+        self._look.know(policy)
 
     def stop(self) -> None:
         """Read what is there and end; Envoy must have ended."""
@@ -108,35 +106,44 @@ class NativeRecords:
                 _LOGGER.warning("a line of the access log of Envoy cannot be read", extra={"facts": facts})
             self._serving.metrics.records_lost[LossCause.UNWRITABLE].inc()
             return
-        policy = self._policies.get(found.decision.generation)
-        decision = self._shadowed(found, policy)
-        self._count(decision.reason, 0.0)
+        policy = self._look.policy(found.decision.generation)
+        seen = self._shadowed(found, self._seen(found), policy)
+        self._count(found.decision.reason, 0.0)
         if self._serving.log is not None:
             self._serving.log.append(
                 Entry(
-                    decision,
-                    found.request,
+                    seen.decision,
+                    seen.request,
                     found.decision_id,
                     Enforcement.NATIVE,
                     found.time,
                     0.0,
                     policy,
                     trace_id_from_traceparent((found.trace_parent,)) if found.trace_parent else None,
+                    seen.following,
                 )
             )
 
-    def _shadowed(self, found: NativeDecision, policy: PolicySet | None) -> Decision:
-        """The decision, its shadow counted; with a word that the shadow rules were not evaluated, where that is so."""
-        decision = found.decision
+    def _seen(self, found: NativeDecision) -> Seen:
+        try:
+            return self._look.seen(found)
+        except Exception:
+            if self._look_complaint.due():
+                _LOGGER.exception("a decision of Envoy is recorded as Envoy told it, looking at it again failed")
+            return Seen(found.decision, found.request, whole=False)
+
+    def _shadowed(self, found: NativeDecision, seen: Seen, policy: PolicySet | None) -> Seen:
+        """What was seen, its shadow counted; with a word that the shadow rules were not evaluated, where that is so."""
         if policy is None or not has_shadow_rules(policy):
-            return decision
+            return seen
+        decision = seen.decision
         result = NativeShadow.SAME if decision.shadow is None else NativeShadow.DIFFERS
-        if not found.shadow_evaluated:
+        if not (seen.whole or found.shadow_evaluated):
             result = NativeShadow.NOT_EVALUATED
             decision = replace(decision, problems=(*decision.problems, "shadow rules were not evaluated inside Envoy"))
         self._serving.metrics.native_shadow[result].inc()
-        return decision
+        return seen._replace(decision=decision)
 
     def _trust_of(self, generation: str) -> tuple[str, ...]:
-        policy = self._policies.get(generation)
+        policy = self._look.policy(generation)
         return () if policy is None else tuple(entry.name for entry in policy.trust.entries)

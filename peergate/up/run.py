@@ -1,5 +1,6 @@
 """`up`: everything until a signal ends it, with one screen of status at the start."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -7,6 +8,8 @@ from peergate.console import print_facts, stderr, styled
 from peergate.up.configuration import UpConfiguration, settings_from_configuration
 from peergate.up.front import UpFront
 from runtime.run import run_service
+
+_NO_POLICY = "which has problems: everybody is refused until they are mended, then it is in force by itself"
 
 
 def run_up(configuration: UpConfiguration) -> None:
@@ -20,18 +23,29 @@ def run_up(configuration: UpConfiguration) -> None:
 def _show(configuration: UpConfiguration, front: UpFront) -> None:
     console = stderr()
     status = front.live.status
-    native = f"{front.native_share:.0%} of the rules are decided inside Envoy"
+    policy = f"generation {status.generation}, {status.rules} rules" if status.is_good else _NO_POLICY
     facts = [
         ("listens", f"https://{front.address} (client certificates of the policy's trust)"),
         ("forwards to", str(configuration.upstream)),
-        ("policy", f"{configuration.policy}, generation {status.generation or 'none'}, {status.rules} rules"),
-        ("native", native if configuration.native else "off (--no-native)"),
+        ("policy", f"{configuration.policy}, {policy}"),
+        *(("", str(problem)) for problem in status.problems),
+        *_next(configuration),
+        *_native(configuration, front),
         ("decisions", configuration.decision_log),
         ("operations", f"{configuration.ops}: /readyz, /metrics" if configuration.ops else "off (--ops HOST:PORT)"),
     ]
-    if configuration.native:
-        facts.insert(4, ("", "Envoy does not see a leaf's key usage, CA flag and key length: docs/native.md"))
     console.print(styled(("peergate up", "bold")))
     print_facts(console, facts, indent=2)
-    for problem in status.problems:
-        console.print(styled((str(problem), "red")), soft_wrap=True)
+
+
+def _next(configuration: UpConfiguration) -> Iterator[tuple[str, str]]:
+    if configuration.shadow_policy is not None:
+        yield "next policy", f"{configuration.shadow_policy} (compared, never enforced)"
+
+
+def _native(configuration: UpConfiguration, front: UpFront) -> Iterator[tuple[str, str]]:
+    if not front.native:
+        yield "native", "off (--observe)" if configuration.observe else "off (--no-native)"
+    elif front.live.status.is_good:
+        yield "native", f"{front.native_share:.0%} of the rules are decided inside Envoy"
+        yield "", "Envoy does not see a leaf's key usage, CA flag and key length: docs/native.md"

@@ -31,8 +31,9 @@ class Admin:
         raise LookupError(f"Envoy has no listener {name}")
 
     def drain(self) -> None:
-        """Close the listeners; open connections are told that they end (`/drain_listeners`)."""
-        self._ask("/drain_listeners?graceful", "POST")
+        """Tell open connections with their next answer that they end (`/healthcheck/fail`); close the listeners."""
+        self._ask("/healthcheck/fail", "POST")
+        self._ask("/drain_listeners", "POST")
 
     def reopen_logs(self) -> None:
         """Open the access logs anew, as after a rotation (`/reopen_logs`)."""

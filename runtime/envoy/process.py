@@ -22,12 +22,17 @@ from runtime.envoy.tether import tied
 
 #: Seconds until a new Envoy must serve, and between two looks.
 START_SECONDS = 20.0
+#: Seconds for a listener of an Envoy that serves.
+LISTENER_SECONDS = 1.0
 POLL_SECONDS = 0.02
+#: Seconds without a request after which a drain is over: clients that were answered before it began may send one more.
+QUIET_SECONDS = 0.25
 #: Seconds that open requests get at the end before Envoy is killed.
 STOP_SECONDS = 5.0
 #: Milliseconds after which a line of an access log is in its file (Envoy: 10 000).
 LOG_FLUSH_MILLISECONDS = 200
 
+_SAID = "envoy.stderr"
 _COMPLAINT = re.compile(r"\[(?:critical|error)]\[[^]]*] (?:\[[^]]*] )?(.*)")
 
 
@@ -60,12 +65,16 @@ class EnvoyProcess:
             "--disable-hot-restart",
             "--reject-unknown-dynamic-fields",
         ]
-        process = subprocess.Popen(  # noqa: S603 - a binary that this process found, no shell, no outside words
-            tied(str(binary), *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        # What is said before there is a log, as of a library that is missing.
+        with (folder / _SAID).open("wb") as said:
+            process = subprocess.Popen(  # noqa: S603 - a binary that this process found, no shell, no outside words
+                tied(str(binary), *arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                # Ctrl-C of a terminal goes to its whole group: it is for peergate, which drains Envoy before ending it.
+                process_group=0,
+            )
         started = cls(process, Admin(admin), log)
         try:
             started._wait_until_ready()
@@ -84,13 +93,33 @@ class EnvoyProcess:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """As of `subprocess.Popen`: negative for a signal, None while it runs."""
+        return self._process.poll()
+
+    def wait_for_listener(self) -> None:
+        """Return when Envoy listens: it serves without, where it refuses what it discovers. Raises EnvoyFailedError."""
+        began = time.monotonic()
+        while time.monotonic() - began < LISTENER_SECONDS:
+            try:
+                self.admin.listener_address(LISTENER)
+            except (LookupError, OSError):
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+        raise EnvoyFailedError(f"Envoy does not listen: {self._complaint()}")
+
     def drain(self, seconds: float) -> None:
         """Close the listeners, and give open requests `seconds` to end. Does nothing if Envoy has ended."""
         deadline = time.monotonic() + seconds
         try:
             self.admin.drain()
-            while self.is_running and self.admin.open_requests() and time.monotonic() < deadline:
+            quiet_since = time.monotonic()
+            while self.is_running and (now := time.monotonic()) < deadline and now - quiet_since < QUIET_SECONDS:
                 time.sleep(POLL_SECONDS)
+                if self.admin.open_requests():
+                    quiet_since = time.monotonic()
         except OSError:
             pass  # it has ended
 
@@ -124,9 +153,16 @@ class EnvoyProcess:
         raise EnvoyFailedError(f"Envoy does not serve after {START_SECONDS:g} s: {self._complaint()}")
 
     def _complaint(self) -> str:
-        """The first thing that Envoy complained of, in one line."""
-        try:
-            found = _COMPLAINT.search(self.log.read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            found = None
-        return found[1] if found else f"see {self.log}"
+        """The first thing that Envoy complained of, or the last that it said, in one line."""
+        texts = [_text_of(path) for path in (self.log, self.log.with_name(_SAID))]
+        if found := _COMPLAINT.search(texts[0]):
+            return found[1]
+        lines = [line for text in texts for line in text.splitlines() if line.strip()]
+        return lines[-1].strip() if lines else "it said nothing"
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 
 from extauth.native.compile import compiled_from_policy
-from extauth.native.filters import http_filters, manager_options, network_filters, route_options
+from extauth.native.filters import http_filters, manager_options, network_filters, route_options, told_filter
 from extauth.native.names import verdict_from_name
+from extauth.native.records import access_log, native_decision_from_line
 from extauth.native.shadow import shadow_from_policy
+from extauth.native.told import told_for
+from peergate.up.second_look import SecondLook
 from policies.engine.policy_set import PolicySet
 from policies.reason import Reason
 from runtime.envoy.connection_manager import NativeFilters
 from runtime.envoy.ext_authz import Authorization
+from runtime.judge import FixedPolicy
+from runtime.metrics import Metrics
 from tests.decisions.conftest import Settings
 from tests.decisions.corpus import Case, cases
 from tests.decisions.enforced import REFUSED_BY_ENVOY, assert_enforced
@@ -40,6 +45,7 @@ class NativeFronts:
         self._running = ExitStack()
         self._file = ""
         self._front: Front | None = None
+        self._policy: PolicySet | None = None
         self._asked_for: list[Case] = []
         self.decided = self.asked = self.shadowed = 0
 
@@ -56,11 +62,12 @@ class NativeFronts:
             compiled, shadow = compiled_from_policy(policy, now), shadow_from_policy(policy, now)
             native = NativeFilters(
                 tuple(network_filters(compiled.admission.stamp if compiled.admission else "")),
-                tuple(http_filters(compiled, self._authorization, shadow)),
+                (told_filter(told_for(policy, policy)), *http_filters(compiled, self._authorization, shadow)),
                 manager_options(),
                 route_options(),
+                access_log(str(folder / "decided.log")),
             )
-            self._file = file
+            self._file, self._policy = file, policy
             self._front = self._running.enter_context(
                 front(self._binary, self._authorization, folder, native=native, client_cas=policy.trust)
             )
@@ -74,7 +81,28 @@ class NativeFronts:
             assert len(lines) == len(self._asked_for)
             for line, case in zip(lines, self._asked_for, strict=True):
                 self._compare(line["native"], line["shadow"], case)
+            self._look_again([case for line, case in zip(lines, self._asked_for, strict=True) if _decided(line)])
         self._front, self._asked_for = None, []
+
+    def _look_again(self, decided: list[Case]) -> None:
+        """The records of what Envoy decided name every rule, and the same policy as the next one decides the same."""
+        policy = self._policy
+        assert policy is not None
+        look = SecondLook(Metrics(), FixedPolicy(policy))
+        look.know(policy)
+        lines = (self._folder / self._file / "decided.log").read_bytes().splitlines()
+        trust = tuple(entry.name for entry in policy.trust.entries)
+        for line, case in zip(lines, decided, strict=True):
+            seen = look.seen(native_decision_from_line(line, lambda _: trust))
+            expected = (case.expect.reason, tuple(case.expect.rules))
+            assert seen.whole, (case, seen.decision.problems)
+            assert (seen.decision.reason, seen.decision.rules) == expected, case
+            assert seen.following is not None
+            assert (seen.following.reason, seen.following.rules) == expected, case
+            shadow = seen.decision.shadow
+            assert (shadow and (shadow.reason, list(shadow.rules))) == (
+                case.shadow and (case.shadow.reason, list(case.shadow.rules))
+            ), case
 
     def _compare(self, name: str, shadow: str | None, case: Case) -> None:
         """Envoy says which rule decided, or that it has asked; and which would with shadow rules enforced."""
@@ -91,6 +119,10 @@ class NativeFronts:
             expected = case.shadow or case.expect
             assert (noted.effect, noted.reason) == (expected.effect, expected.reason)
             assert noted.rule is None or noted.rule in expected.rules
+
+
+def _decided(line: dict[str, str]) -> bool:
+    return verdict_from_name(line["native"]) is not None
 
 
 @pytest.fixture(scope="module")

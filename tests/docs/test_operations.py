@@ -37,7 +37,9 @@ def metrics() -> set[str]:
 
 def messages() -> Iterator[tuple[str, str]]:
     """Every (part, message) that the sources can log."""
-    for file in sorted(path for part in ("runtime", "extauth", "gateway") for path in (ROOT / part).rglob("*.py")):
+    for file in sorted(
+        path for part in ("runtime", "extauth", "gateway", "peergate") for path in (ROOT / part).rglob("*.py")
+    ):
         tree = ast.parse(file.read_text())
         part = re.search(r'^_LOGGER = service_logger\("(\w+)"\)$', file.read_text(), re.MULTILINE)
         for function in ast.walk(tree):

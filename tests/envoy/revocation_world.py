@@ -10,7 +10,7 @@ from cryptography import x509
 from prometheus_client.parser import text_string_to_metric_families
 
 from peergate.demo.client import Credentials
-from peergate.demo.service import ExtauthProcess, Status
+from peergate.demo.service import Status
 from pki.authority import Authority, Issued
 from policies.language.load import Loaded
 from runtime.address import UnixAddress
@@ -18,6 +18,7 @@ from runtime.envoy.admin import UnixConnection
 from runtime.live_policy import loaded_from_reading
 from runtime.policy_source import PolicySource
 from tests.envoy.callers import Caller, Told
+from tests.support.extauth_process import ExtauthProcess
 
 POLICY = """\
 version: 1

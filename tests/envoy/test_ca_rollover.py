@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from peergate.demo.client import Credentials
-from peergate.demo.service import ExtauthProcess
 from peergate.demo.upstream import EchoUpstream
 from pki.authority import Authority
 from runtime.address import TcpAddress, UnixAddress
@@ -29,6 +28,7 @@ from runtime.envoy.process import EnvoyProcess
 from runtime.envoy.tls import DownstreamTls
 from tests.envoy.callers import Caller, Fresh, OpenHttp1, OpenHttp2, Place, Told, every_kind
 from tests.envoy.revocation_world import IN_FORCE_SECONDS, replace_file, seconds_until_refused, told_to_all, written
+from tests.support.extauth_process import ExtauthProcess
 from tests.support.front import front
 
 LET_IN = Told(200, "")

@@ -15,9 +15,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from peergate.demo.service import ExtauthProcess
 from runtime.address import UnixAddress
 from runtime.envoy.ext_authz import Authorization, Protocol
+from tests.support.extauth_process import ExtauthProcess
 from tests.support.front import Front, front
 from tests.support.mesh import Mesh
 

@@ -11,11 +11,11 @@ from threading import Event, Thread
 
 import pytest
 
-from peergate.demo.service import ExtauthProcess
 from runtime.envoy.ext_authz import Authorization
 from tests.envoy.callers import Fresh, OpenHttp1, Place, Told, every_kind
 from tests.envoy.ocsp_world import OcspWorld, hurry
 from tests.envoy.revocation_world import IN_FORCE_SECONDS, seconds_until_refused, told_to_all
+from tests.support.extauth_process import ExtauthProcess
 from tests.support.front import front
 
 LET_IN = Told(200, "")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from peergate.demo.service import ExtauthProcess
 from runtime.envoy.ext_authz import Authorization
+from tests.support.extauth_process import ExtauthProcess
 from tests.support.front import Front, front
 from tests.support.mesh import POLICY, Mesh, mesh_in
 

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from peergate.demo.client import Answer, Credentials, call, client_context, request_bytes
-from peergate.demo.service import ExtauthProcess
 from peergate.demo.upstream import EchoUpstream
 from pki.authority import Authority
 from policies.authoring.replay import Replay
@@ -29,6 +28,7 @@ from runtime.envoy.tls import DownstreamTls
 from runtime.policy_source import PolicySource
 from tests.envoy.revocation_world import written
 from tests.runtime.world import eventually
+from tests.support.extauth_process import ExtauthProcess
 
 NS = "spiffe://acme.internal/ns/prod/sa"
 NAMES = {"subject": True, "dns": True, "uri": True}

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from peergate.demo.client import Answer, answer_from_socket, client_context, request_bytes
-from peergate.demo.service import ExtauthProcess
 from runtime.envoy.ext_authz import Authorization
+from tests.support.extauth_process import ExtauthProcess
 from tests.support.front import Front, front
 from tests.support.mesh import POLICY, Mesh
 

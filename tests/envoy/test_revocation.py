@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from peergate.demo.service import ExtauthProcess
 from runtime.envoy.ext_authz import Authorization
 from tests.envoy.callers import Place, Told, every_kind
 from tests.envoy.revocation_world import (
@@ -23,6 +22,7 @@ from tests.envoy.revocation_world import (
     told_to_all,
     write_in_place,
 )
+from tests.support.extauth_process import ExtauthProcess
 from tests.support.front import front
 
 LET_IN = Told(200, "")

@@ -2,17 +2,21 @@
 
 import shlex
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from peergate.demo.client import Answer, answer_from_socket, request_bytes
+from peergate.demo.client import Answer, answer_from_socket, call, client_context, request_bytes
 from peergate.demo.pki import HOSTS, demo_pki
-from peergate.demo.scene import Outcome
+from peergate.demo.scene import Outcome, alert_from_error
 from peergate.demo.show import curl_lines, outcome_table
 from peergate.demo.tour import TOUR, Call
 from peergate.demo.upstream import EchoUpstream
+from policies.engine.record import Enforcement
 from policies.reason import Reason
 
 
@@ -90,6 +94,36 @@ def test_what_is_no_http_answer_is_a_connection_error(said: bytes) -> None:
             answer_from_socket(here, method="GET")
 
 
+def refusing(listener: socket.socket, context: ssl.SSLContext) -> None:
+    with listener.accept()[0] as connection, suppress(ssl.SSLError):
+        context.wrap_socket(connection, server_side=True)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_the_alert_of_a_refusal_is_read_even_where_the_request_could_not_be_sent_any_more(
+    reset: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pki = demo_pki(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.server.chain, pki.server.key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(pki.server_ca)
+
+    def too_late(_connection: ssl.SSLSocket, _data: bytes) -> None:
+        raise BrokenPipeError
+
+    if reset:
+        monkeypatch.setattr(ssl.SSLSocket, "sendall", too_late)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Thread(target=refusing, args=(listener, context))
+        server.start()
+        request = request_bytes("GET", b"/", [("Host", b"h")])
+        with pytest.raises(ssl.SSLError) as refused:
+            call(listener.getsockname(), client_context(pki.server_ca, None), request, sni="localhost")
+        server.join()
+    assert alert_from_error(refused.value) == "certificate required"
+
+
 def test_the_keys_are_their_owners_alone(tmp_path: Path) -> None:
     pki = demo_pki(tmp_path)
     keys = [pki.server.key, *(credentials.key for credentials in pki.callers.values())]
@@ -104,17 +138,17 @@ def test_a_curl_line_sends_what_the_tour_sends(tmp_path: Path) -> None:
     pki = demo_pki(tmp_path)
     first, *lines = [str(line) for line in curl_lines(TOUR, pki, 8443)]
     assert first == f"cd {tmp_path}"
-    for call, line in zip(TOUR, lines[1::2], strict=True):
+    for wanted, line in zip(TOUR, lines[1::2], strict=True):
         words = shlex.split(line)
         assert words[:2] == ["curl", "--path-as-is"]
-        assert words[-1] == f"https://{call.host}:8443{call.target}"
-        assert ("--cert" in words) == (call.caller is not None)
-        assert words.count("-H") == len(call.headers)
+        assert words[-1] == f"https://{wanted.host}:8443{wanted.target}"
+        assert ("--cert" in words) == (wanted.caller is not None)
+        assert words.count("-H") == len(wanted.headers)
 
 
 ALLOWED = Call("", "billing", "h", "/a", Reason.ALLOWED_BY_RULE, "a", headers=(("X-Peergate-Identity", "root"),))
 ECHO = b'{"line": "GET /a HTTP/1.1", "headers": [["x-peergate-identity", "billing"]]}'
-RECORD = {"effect": "allow", "reason": "allowed_by_rule", "rules": ["a"]}
+RECORD = {"effect": "allow", "reason": "allowed_by_rule", "rules": ["a"], "enforcement": "native"}
 
 
 def test_an_allowed_call_is_as_expected_if_nothing_forged_arrived() -> None:
@@ -137,6 +171,13 @@ def test_a_call_is_not_as_expected_otherwise(answer: Answer, record: dict[str, o
     assert not Outcome(ALLOWED, answer, record).is_as_expected
 
 
-def test_a_narrow_table_puts_reason_and_rule_below_each_other() -> None:
+@pytest.mark.parametrize(("enforcement", "expected"), [("native", True), ("extauth", False)])
+def test_a_call_that_is_decided_elsewhere_than_promised_is_not_as_expected(enforcement: str, expected: bool) -> None:
+    record = {**RECORD, "enforcement": enforcement}
+    outcome = Outcome(ALLOWED, Answer(200, {}, ECHO), record, enforcement=Enforcement.NATIVE)
+    assert outcome.is_as_expected is expected
+
+
+def test_a_narrow_table_puts_verdict_and_place_and_reason_and_rule_below_each_other() -> None:
     outcome = Outcome(ALLOWED, Answer(200, {}, ECHO), RECORD)
-    assert [len(outcome_table([outcome], width).columns) for width in (80, 120)] == [4, 5]
+    assert [len(outcome_table([outcome], width).columns) for width in (80, 120)] == [4, 6]

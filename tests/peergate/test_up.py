@@ -1,101 +1,29 @@
 """`peergate up` as a program of its own: what Envoy decided is recorded as peergate would, and so is the shadow."""
 
-import http.client
-import json
-import ssl
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
-from peergate.demo.client import Answer, Credentials, call, client_context, request_bytes
-from peergate.demo.service import UpProcess
-from peergate.demo.upstream import EchoUpstream
-from pki.authority import Authority
-from runtime.address import UnixAddress
-from runtime.envoy.admin import UnixConnection
-from tests.extauth.service_process import free_port
+from tests.peergate.up_world import POLICY, Up, running
 
-BILLING = "spiffe://acme.internal/ns/prod/sa/billing"
-POLICY = f"""\
-version: 1
-trust: {{mesh: {{anchors: [../ca.pem], spiffe_trust_domain: acme.internal}}}}
-identities: {{billing: {{uri: "{BILLING}"}}}}
-rules:
-  - {{id: reads, allow: billing, to: {{paths: ["/v1/**"]}}}}
-  - {{id: tells, allow: billing, to: {{paths: [/told]}}, set_headers: {{x-told: "yes"}}}}
-"""
 SHADOW = """\
   - {id: archive, deny: billing, to: {paths: [/v1/archive]}, mode: shadow}
   - {id: soon, allow: billing, to: {paths: [/v2]}, mode: shadow}
   - {id: later, deny: billing, to: {paths: [/v1/later]}, mode: shadow, when: {after: 2020-01-01T00:00:00Z}}
+  - {id: staged, deny: billing, to: {paths: [/v1/staged], headers: {x-stage: [new]}}, mode: shadow}
 """
-
-
-@dataclass
-class Up:
-    """A running `peergate up`, and a caller."""
-
-    folder: Path
-    process: UpProcess
-    port: int
-    context: ssl.SSLContext
-
-    def get(self, target: str) -> Answer:
-        request = request_bytes("GET", target.encode(), [("Host", b"h.example"), ("Connection", b"close")])
-        return call(("127.0.0.1", self.port), self.context, request, sni="h.example")
-
-    def record(self, target: str) -> dict[str, Any]:
-        """The last record of a request to `target`."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            lines = self.process.records.read_text().splitlines() if self.process.records.exists() else []
-            found = [record for record in map(json.loads, lines) if record["url.path"] == target]
-            if found:
-                record: dict[str, Any] = found[-1]
-                return record
-            time.sleep(0.05)
-        raise AssertionError(f"no record of {target}")
-
-    def metrics(self, name: str) -> dict[str, float]:
-        """The series of a metric, without its name."""
-        connection: http.client.HTTPConnection = UnixConnection(UnixAddress(str(self.folder / "run" / "ops.sock")))
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-        connection.close()
-        series = (line.rpartition(" ") for line in lines if line.startswith(name + "{"))
-        return {labels.removeprefix(name): float(value) for labels, _, value in series}
-
-
-@contextmanager
-def running(policy: str, *flags: str, following: str = "") -> Iterator[Up]:
-    with tempfile.TemporaryDirectory(prefix="up-") as name, EchoUpstream() as upstream:
-        folder = Path(name)
-        for part, text in (("policy", policy), ("next", following)):
-            (folder / part).mkdir()
-            (folder / part / "policy.yaml").write_text(text)
-        (folder / "run").mkdir()
-        authority = Authority.root("mesh")
-        server = authority.issue(dns=["h.example"], server=True, client=False)
-        leaf = authority.issue(uri=[BILLING])
-        files = {"s.pem": server.pem, "s.key": server.key_pem, "c.pem": leaf.chain_pem, "c.key": leaf.key_pem}
-        for file, content in {"ca.pem": authority.pem, **files}.items():
-            (folder / file).write_bytes(content)
-        port = free_port()
-        arguments = [
-            *("--listen", f"127.0.0.1:{port}", "--cert", str(folder / "s.pem"), "--key", str(folder / "s.key")),
-            *("--upstream", f"http://127.0.0.1:{upstream.port}", *flags),
-        ]
-        if following:
-            arguments += ["--shadow-policy", str(folder / "next")]
-        with UpProcess.serve(folder / "policy", folder / "run", *arguments) as process:
-            context = client_context(folder / "ca.pem", Credentials(folder / "c.pem", folder / "c.key"))
-            yield Up(folder, process, port, context)
+MORE = """\
+  - {id: many, allow: billing, to: {paths: [/v1/many]}, labels: {team: a}}
+  - {id: dated, allow: billing, to: {paths: [/v1/many]}, when: {after: 2020-01-01T00:00:00Z}}
+  - {id: ended, allow: billing, to: {paths: [/v1/many]}, when: {before: 2020-01-01T00:00:00Z}}
+  - {id: staged, allow: billing, to: {paths: [/v1/many], headers: {x-stage: [new]}}}
+  - {id: acme, allow: {subject: {O: Acme}}, to: {paths: [/v1/acme]}}
+  - {id: other, allow: {subject: {O: Other}}, to: {paths: [/v1/acme]}}
+  - {id: closed, deny: billing, to: {paths: [/v1/closed]}}
+  - {id: shut, deny: authenticated, to: {paths: ["/v1/closed/**"]}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +52,21 @@ def test_a_shadow_that_changes_nothing_is_null(shadowed: Up) -> None:
     assert (record["enforcement"], record["shadow"], record["problems"]) == ("native", None, [])
 
 
-def test_shadow_rules_that_envoy_cannot_say_are_told_as_not_evaluated(shadowed: Up) -> None:
+def test_shadow_rules_that_envoy_cannot_say_are_evaluated_on_what_its_access_log_tells(shadowed: Up) -> None:
     assert shadowed.get("/v1/later").status == 200
     record = shadowed.record("/v1/later")
+    assert (record["enforcement"], record["effect"], record["problems"]) == ("native", "allow", [])
+    assert record["shadow"] == {"effect": "deny", "reason": "denied_by_rule", "rules": ["later"]}
+
+
+def test_shadow_rules_about_a_header_that_is_not_told_as_it_was_sent_are_not_evaluated(shadowed: Up) -> None:
+    assert shadowed.get("/v1/staged", ("x-stage", b"\xff")).status == 200
+    record = shadowed.record("/v1/staged")
     assert (record["enforcement"], record["effect"], record["shadow"]) == ("native", "allow", None)
-    assert record["problems"] == ["shadow rules were not evaluated inside Envoy"]
+    assert record["problems"] == [
+        "only the rule that Envoy met first is named: Envoy does not tell the header x-stage as it was sent",
+        "shadow rules were not evaluated inside Envoy",
+    ]
 
 
 def test_what_is_asked_has_the_shadow_of_peergate(shadowed: Up) -> None:
@@ -138,8 +76,9 @@ def test_what_is_asked_has_the_shadow_of_peergate(shadowed: Up) -> None:
 
 def test_what_shadow_rules_would_change_is_counted(shadowed: Up) -> None:
     before = shadowed.metrics("peergate_native_shadow_rules_total")
-    for target in ("/v1/archive", "/v1/b", "/v1/later"):
+    for target in ("/v1/archive", "/v1/b"):
         shadowed.get(target)
+    shadowed.get("/v1/staged", ("x-stage", b"\xff"))
     wanted = {result: before[f'{{result="{result}"}}'] + 1 for result in ("differs", "same", "not_evaluated")}
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
@@ -148,3 +87,24 @@ def test_what_shadow_rules_would_change_is_counted(shadowed: Up) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(counted)
+
+
+def test_a_decision_inside_envoy_names_every_rule_that_matches() -> None:
+    with running(POLICY + MORE) as up:
+        for target, headers, rules in (
+            ("/v1/many", (), ["dated", "many", "reads"]),
+            ("/v1/many", (("x-stage", b"new"),), ["dated", "many", "reads", "staged"]),
+            ("/v1/acme", (), ["acme", "reads"]),
+        ):
+            assert up.get(target, *headers).status == 200
+            up.until(partial(_is_recorded, up, target, ("native", rules)))
+        record = up.record("/v1/many")
+        assert record["labels"] == {"team": "a"}
+        assert up.get("/v1/closed").status == 403
+        closed = up.record("/v1/closed")
+        assert (closed["enforcement"], closed["rules"]) == ("native", ["closed", "shut"])
+
+
+def _is_recorded(up: Up, target: str, wanted: tuple[str, list[str]]) -> bool:
+    record = up.record(target)
+    return (record["enforcement"], record["rules"]) == wanted

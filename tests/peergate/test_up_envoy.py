@@ -1,5 +1,6 @@
 """The Envoy of `up` alone, with nobody to ask: what it decides, it decides by itself, and what it asks is denied."""
 
+import json
 import os
 import signal
 import socket
@@ -7,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,13 +18,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from extauth.native.files import EnvoyFiles
+from extauth.native.told import Told, told_from_line
 from peergate.demo.client import Credentials, client_context
 from peergate.demo.upstream import EchoUpstream
 from peergate.up.configuration import UpSettings
-from peergate.up.envoy import UpEnvoy
+from peergate.up.envoy import POLICY_FILE, UpEnvoy
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
+from runtime.envoy.proto_json import Json
+from runtime.errors import ConfigurationError, ListenError
 from runtime.listener_tls import LiveTls, TlsFiles
 from runtime.live_policy import loaded_from_reading
 from runtime.policy_source import PolicySource
@@ -264,6 +269,22 @@ def test_a_change_of_the_policy_is_in_force_on_an_open_connection(world: World) 
     assert caller.status("/v1/a") == 403
 
 
+def test_a_change_of_what_the_access_log_tells_counts_on_open_connections(world: World) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    world.envoy.tell(Told(certificate=True, headers=("x-a",)))
+
+    def told() -> object:
+        assert status_of(world.caller) == 200
+        return told_from_line(json.loads(world.envoy.access_log.read_bytes().splitlines()[-1])).get("headers")
+
+    assert within(3, lambda: told() == {"x-a": None})
+    # Of requests on connections that were open before, too.
+    assert caller.status("/v1/a", "x-a: v") == 200
+    assert within(3, lambda: b'x-a\\":\\"v' in world.envoy.access_log.read_bytes())
+    assert world.envoy.restarts == 0
+
+
 def test_without_a_policy_nobody_gets_in(world: World) -> None:
     world.envoy.apply(None, time.time())
 
@@ -275,7 +296,75 @@ def test_an_envoy_that_is_killed_runs_again_within_two_seconds(world: World) -> 
     os.kill(world.envoy.pid, signal.SIGKILL)
 
     assert within(2, lambda: status_of(world.caller) == 200)
-    assert world.envoy.restarts == 1
+    assert within(1, lambda: world.envoy.restarts == 1)
+
+
+def test_an_envoy_whose_port_was_taken_meanwhile_is_tried_again_until_it_listens(world: World) -> None:
+    address = (world.envoy.address.host, world.envoy.address.port)
+    os.kill(world.envoy.pid, signal.SIGKILL)
+    assert within(1, lambda: bound(address, world))
+    time.sleep(2)
+    assert [world.envoy.is_running, world.envoy.restarts] == [False, 0]
+    world.open.close()
+    assert within(5, lambda: status_of(world.caller) == 200)
+    assert within(1, lambda: [world.envoy.is_running, world.envoy.restarts] == [True, 1])
+
+
+def bound(address: tuple[str, int], world: World) -> bool:
+    """Whether the port is now somebody else's, until the connections of the world are closed."""
+    try:
+        world.open.enter_context(socket.create_server(address))
+    except OSError:
+        return False
+    return True
+
+
+def test_an_envoy_that_serves_but_does_not_listen_has_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = UpEnvoy.start
+
+    def late(envoy: UpEnvoy) -> None:
+        with socket.create_server(("127.0.0.1", envoy.address.port)):
+            start(envoy)
+
+    monkeypatch.setattr(UpEnvoy, "start", late)
+    with pytest.raises(ConfigurationError, match=r"Envoy does not listen: .*Address already in use"):
+        running(tmp_path).__enter__()
+
+
+def test_two_envoys_cannot_have_one_address_even_while_none_of_them_listens_yet(tmp_path: Path) -> None:
+    authority = Authority.root("mesh")
+    server = authority.issue(dns=["h.example"], server=True, client=False)
+    (tmp_path / "s.pem").write_bytes(server.pem)
+    (tmp_path / "s.key").write_bytes(server.key_pem)
+    tls = TlsFiles(str(tmp_path / "s.pem"), str(tmp_path / "s.key"), flag_prefix="--")
+    nobody = UnixAddress(str(tmp_path / "nobody.sock"))
+    first = UpSettings(TcpAddress("127.0.0.1", 0), tls, TcpAddress("127.0.0.1", 1), threads=1, native=True)
+    envoy = UpEnvoy(first, LiveTls(tls), tmp_path, nobody)
+    second = replace(first, listen=envoy.address)
+    with pytest.raises(ListenError, match="another `peergate up` does"):
+        UpEnvoy(second, LiveTls(tls), tmp_path, nobody)
+    envoy.stop(0)
+    UpEnvoy(second, LiveTls(tls), tmp_path, nobody).stop(0)
+
+
+def test_what_could_not_be_written_is_written_as_soon_as_it_can_be(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, write, failures = world.caller(), EnvoyFiles.write, [OSError("no space left"), OSError("no space left")]
+
+    def failing(files: EnvoyFiles, name: str, message: str, resource: Json) -> bool:
+        if name == POLICY_FILE and failures:
+            raise failures.pop()
+        return write(files, name, message, resource)
+
+    monkeypatch.setattr(EnvoyFiles, "write", failing)
+    with pytest.raises(OSError, match="no space left"):
+        world.apply(POLICY.replace("/v1/**", "/v2/**"))
+    assert within(3, lambda: caller.status("/v2/a") == 200)
+    assert caller.status("/v1/a") == 403
+    assert failures == []
 
 
 def test_a_renewed_server_certificate_is_shown_to_new_connections(world: World) -> None:
