@@ -134,7 +134,7 @@ def test_law_7_what_a_client_says_of_its_identity_does_not_arrive(world: World) 
     answer = world.ask(Call(CALLERS[0], "127.0.0.1", "GET", "orders.prod.svc", "/", None, {**claims, "x-kept": "1"}))
     received = answer.echoed()
     assert received.values("x-kept") == ["1"]
-    assert not [name for name in claims if received.values(name)]
+    assert claims.keys().isdisjoint(name.lower() for name, _ in received.headers)
 
 
 @pytest.mark.parametrize("host", ["orders.prod.svc:8080", "ORDERS.prod.svc", "web.prod.svc", "x.example"])
