@@ -73,6 +73,37 @@ def test_law_7_connection_does_not_remove_what_is_said_of_the_caller(setting: Se
     assert "x-peergate" not in str(received.values("connection")).lower()
 
 
+UPGRADES: list[list[bytes]] = [
+    *([b"h2c"], [b"foo"], [b"TLS/1.0"], [b"websocket, h2c"], [b"h2c, websocket"], [b"websockets"], [b"websocke"]),
+    *([b"websocket", b"h2c"], [b"h2c", b"websocket"], [b"foo", b"WebSocket"], [b"web socket"], [b"xebsocket"]),
+]
+
+
+@pytest.mark.parametrize("values", UPGRADES)
+def test_law_6_no_connection_becomes_a_tunnel_for_requests_that_nobody_judges(
+    setting: Setting, values: list[bytes]
+) -> None:
+    fields = [("Connection", b"Upgrade, HTTP2-Settings"), ("HTTP2-Settings", b"AAMAAABkAAQAoAAAAAIAAAAA")]
+    upgrades = [("Upgrade", value) for value in values]
+    for connection in (fields, [("Connection", b"close, Upgrade")]):
+        request = request_bytes("GET", b"/v1/a", [("Host", b"h.example"), *upgrades, *connection])
+        sent_or_closed(setting, "billing", request)
+        for received in setting.received:
+            assert received.values("upgrade") in ([], ["websocket"])
+
+
+@pytest.mark.parametrize("value", [b"websocket", b"WebSocket"])
+def test_a_websocket_is_asked_for_at_the_application(setting: Setting, value: bytes) -> None:
+    if setting.kind is Proxy.NGINX:
+        pytest.skip("deploy/nginx forwards no upgrade")
+    socket = [("Sec-WebSocket-Version", b"13"), ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")]
+    fields = [("Host", b"h.example"), ("Upgrade", value), ("Connection", b"keep-alive, Upgrade"), *socket]
+    assert setting.sent("billing", request_bytes("GET", b"/v1/a", fields)).status == 200
+    (received,) = setting.received
+    assert [name.lower() for name in received.values("upgrade")] == ["websocket"]
+    assert [name.lower() for name in received.values("connection")] == ["upgrade"]
+
+
 TARGETS = [
     *(b"/v1/../admin", b"/v1/%2e%2e/admin", b"/v1/..%2fadmin", b"/v1/%2e%2e%2fadmin", b"/v1/..;/admin"),
     *(b"/v1/..\\admin", b"//v1/a", b"/v1//a", b"/v1/./a", b"/v1/%2e/a", b"/v1/a/..", b"/v1/a/%2e%2e/%2e%2e/admin"),
