@@ -9,7 +9,7 @@ import pytest
 
 from gateway.forward_auth.proxies import Proxy
 from peergate.demo.client import Answer, request_bytes
-from tests.deploy.forward_auth.world import Setting
+from tests.deploy.forward_auth.world import DENIED, Setting
 
 CERTIFICATE_HEADERS = (
     *("client-cert", "ssl-client-cert", "x-forwarded-client-cert", "x-forwarded-tls-client-cert"),
@@ -71,6 +71,13 @@ def test_law_7_connection_does_not_remove_what_is_said_of_the_caller(setting: Se
     assert received.values("x-peergate-identity") == ["billing"]
     assert len(received.values("x-peergate-spiffe-id")) == 1
     assert "x-peergate" not in str(received.values("connection")).lower()
+
+
+@pytest.mark.parametrize("method", ["get", "Get", "delete", "DELETe"])
+def test_law_6_no_method_is_forwarded_that_an_application_may_read_as_another(setting: Setting, method: str) -> None:
+    answer = setting.sent("billing", request_bytes(method, b"/v1/a", [("Host", b"h.example"), CLOSE]))
+    assert answer.status in DENIED
+    assert setting.received == []
 
 
 UPGRADES: list[list[bytes]] = [
