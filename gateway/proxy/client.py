@@ -38,8 +38,9 @@ class UpstreamClient:
         self.read_seconds = read_seconds
         self._session = aiohttp.ClientSession(
             connector=OwnAnswersConnector(
+                # A client's connection needs one at most, and those are bounded. With a bound here one client could
+                # take them all, and the others would wait.
                 limit=0,
-                limit_per_host=limits.MAX_ENDPOINT_CONNECTIONS,
                 keepalive_timeout=limits.IDLE_SECONDS,
             ),
             auto_decompress=False,

@@ -1,10 +1,16 @@
 """A connection to an upstream serves one caller after another: no answer of one reaches the next."""
 
+import asyncio
+import resource
 import socket
 import time
 
 import pytest
 
+from gateway.proxy.client import UpstreamClient
+from gateway.proxy.destination import Destination
+from gateway.proxy.outgoing import Outgoing
+from gateway.proxy.upstream_tls import UpstreamTls, UpstreamTlsFiles
 from tests.gateway.proxy.upstream import OK, RecordingUpstream, answering
 from tests.gateway.proxy.world import answered, proxying, request, status_of
 
@@ -63,3 +69,40 @@ def test_an_answer_that_tells_the_length_of_what_it_does_not_send_keeps_the_conn
     given = b"HTTP/1.1 304 Not Modified\r\nEtag: x\r\nContent-Length: 42\r\n\r\n"
     with RecordingUpstream(answering(given)) as upstream, proxying(upstream.url) as server:
         assert answered(server, request(close=False) + request()).count(b"HTTP/1.1 304") == 2
+
+
+def test_requests_that_wait_for_their_answers_keep_no_other_from_the_upstream() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    opened: set[asyncio.StreamWriter] = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        opened.add(writer)
+        if not head.startswith(b"GET /stall "):
+            writer.write(OK)
+
+    async def asked(client: UpstreamClient, destination: Destination, target: str) -> int:
+        outgoing = Outgoing("GET", target, "a", [("host", "a")], has_body=False)
+        return (await client.ask(destination, outgoing, None)).status
+
+    async def asking() -> int:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=2048)
+        client = UpstreamClient(UpstreamTls(UpstreamTlsFiles(), frozenset()))
+        destination = Destination.parse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        stalled = [asyncio.ensure_future(asked(client, destination, "/stall")) for _ in range(1100)]
+        while len(opened) < len(stalled):
+            await asyncio.sleep(0.01)
+        try:
+            return await asked(client, destination, "/v1/a")
+        finally:
+            for one in stalled:
+                one.cancel()
+            await asyncio.gather(*stalled, return_exceptions=True)
+            await client.close()
+            for writer in opened:
+                writer.transport.abort()
+            server.close()
+            await asyncio.sleep(0.1)
+
+    assert asyncio.run(asyncio.wait_for(asking(), 30)) == 200
