@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from gateway.forward_auth.proxies import Asking
 from gateway.middleware.forwarded import ForwardedPeers
+from gateway.middleware.method import method_in_capitals
 from gateway.middleware.presented import Scope, presented_from_scope
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
@@ -50,7 +51,7 @@ class QuestionReader:
         conditions = self._seen if policy is None else policy.condition_headers & self._seen
         request = Request(
             peer,
-            _method(_sole(found, asking.method)),
+            method_in_capitals(_sole(found, asking.method)),
             _sole(found, asking.target),
             _sole(found, asking.host, may_be_empty=True),
             {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,
@@ -79,15 +80,6 @@ def _sole(found: Headers, name: str, *, may_be_empty: bool = False) -> str:
     if not values and not may_be_empty:
         raise MalformedQuestionError(f"the proxy does not send {name}; configure it as deploy/ does")
     return values[0] if values else ""
-
-
-def _method(text: str) -> str:
-    """Without small letters, as the gateway: to a rule `delete` is no DELETE, but to many frameworks it is."""
-    if text != text.upper():
-        raise MalformedQuestionError(
-            f"the method {text[:40]!r} has small letters, which applications may read as large"
-        )
-    return text
 
 
 def _address(text: str) -> IpAddress | None:
