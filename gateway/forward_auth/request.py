@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from gateway.forward_auth.proxies import Asking
 from gateway.middleware.forwarded import ForwardedPeers
-from gateway.middleware.method import method_in_capitals
 from gateway.middleware.presented import Scope, presented_from_scope
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
@@ -51,7 +50,7 @@ class QuestionReader:
         conditions = self._seen if policy is None else policy.condition_headers & self._seen
         request = Request(
             peer,
-            method_in_capitals(_sole(found, asking.method)),
+            _sole(found, asking.method),
             _sole(found, asking.target),
             _sole(found, asking.host, may_be_empty=True),
             {name: found[name] for name in conditions if name in found} or EMPTY_HEADERS,

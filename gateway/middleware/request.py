@@ -11,7 +11,6 @@ from urllib.parse import unquote
 from gateway.connection import TARGET, TLS
 from gateway.middleware.forwarded import ForwardedFacts
 from gateway.middleware.head import head_from_raw
-from gateway.middleware.method import method_in_capitals
 from gateway.middleware.presented import Scope, connection_facts, extensions_of, presented_from_tls
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import EMPTY_HEADERS, UNREPORTED, Request, Unreported
@@ -59,7 +58,7 @@ def received_from_scope(
         peer, source_ip, sni = forwarded.facts(scope, peer, found, policy, time)
     facts = (
         peer,
-        method_in_capitals(scope["method"]) if scope["type"] == "http" else "GET",
+        scope["method"] if scope["type"] == "http" else "GET",
         _target_from_scope(scope, extensions.get(TARGET)),
         ",".join(found.get("host", ())),
         _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,

@@ -100,13 +100,6 @@ def test_a_fact_that_came_twice_is_refused(proxy: Proxy, fact: str, again: bytes
 
 
 @proxies
-@pytest.mark.parametrize("method", ["delete", "Delete", "DELETe", "\u017fEARCH"])
-def test_law_6_a_method_in_small_letters_is_no_way_around_a_rule(proxy: Proxy, method: str) -> None:
-    with pytest.raises(MalformedQuestionError, match="small letters"):
-        received(proxy, question(proxy, method=method))
-
-
-@proxies
 def test_a_missing_host_is_one_that_no_request_may_have(proxy: Proxy) -> None:
     assert received(proxy, question(proxy, host=None)).request.host == ""
 

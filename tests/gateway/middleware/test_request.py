@@ -53,12 +53,6 @@ def test_without_a_certificate_the_requests_are_equal_too() -> None:
     assert read(scope) == received_from_check(check, policy(), PresentedReader(), NO_HOPS, NOW).request
 
 
-@pytest.mark.parametrize("method", ["delete", "Delete", "DELETe"])
-def test_law_6_a_method_in_small_letters_is_no_way_around_a_rule(method: str) -> None:
-    with pytest.raises(MalformedQuestionError, match="small letters"):
-        read(http_scope(method=method))
-
-
 def test_the_target_as_received_counts_where_the_server_tells_it() -> None:
     scope = http_scope(query=b"")
     scope["extensions"][TARGET] = b"/v1/invoices?"
