@@ -120,7 +120,8 @@ def test_a_websocket_after_an_answer_that_nobody_has_read_waits_for_its_client()
                 sent += 100_000
         elif scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": bytes(8_000_000)})
+            await send({"type": "http.response.body", "body": bytes(16_000_000), "more_body": True})
+            await send({"type": "http.response.body", "body": bytes(2_000_000)})
 
     with serving(app) as server, caller().connected(server) as connection:
         connection.sendall(FIRST)
