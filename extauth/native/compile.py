@@ -39,7 +39,8 @@ from policies.engine.policy_set import PolicySet
 from runtime.envoy.proto_json import Json
 
 _ANY_ADDRESS = ("0.0.0.0/0", "::/0")
-_METHOD = rf"[!-~]{{1,{MAX_METHOD_CHARS}}}"
+#: Of visible ASCII everything but small letters, which the engine refuses.
+_METHOD = rf"[!-`{{-~]{{1,{MAX_METHOD_CHARS}}}"
 _SANS, _CHAIN = state_input(SANS), state_input(CHAIN)
 #: Holds of every request that has come past the gates: the text is never empty.
 _ALWAYS = negated(equals(_SANS, ""))

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from gateway.proxy import limits
+from gateway.proxy.connector import OwnAnswersConnector
 from gateway.proxy.destination import Destination
 from gateway.proxy.errors import (
     LostError,
@@ -25,6 +26,8 @@ from gateway.proxy.upstream_tls import UpstreamTls
 
 #: aiohttp would add them of its own; a request has what its client sent.
 _NOT_ADDED = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
+#: Statuses of an answer (RFC 9110 §15). aiohttp has read away interim ones but 101, which nobody asked for here.
+_FINAL = range(200, 600)
 
 
 class UpstreamClient:
@@ -34,9 +37,10 @@ class UpstreamClient:
         self._tls = tls
         self.read_seconds = read_seconds
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=OwnAnswersConnector(
+                # A client's connection needs one at most, and those are bounded. With a bound here one client could
+                # take them all, and the others would wait.
                 limit=0,
-                limit_per_host=limits.MAX_ENDPOINT_CONNECTIONS,
                 keepalive_timeout=limits.IDLE_SECONDS,
             ),
             auto_decompress=False,
@@ -62,7 +66,7 @@ class UpstreamClient:
     ) -> aiohttp.ClientResponse:
         """Send a request and wait for the head of its answer. Raises ProxyError."""
         try:
-            return await self._session.request(
+            response = await self._session.request(
                 outgoing.method,
                 self._url(destination, outgoing),
                 headers=CIMultiDict(outgoing.headers),
@@ -72,6 +76,10 @@ class UpstreamClient:
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _proxy_error(error, destination) from error
+        if response.status not in _FINAL:
+            response.close()
+            raise ProxyError(f"{destination}: the status of its answer is {response.status}, not 200 to 599")
+        return response
 
     async def websocket(
         self, destination: Destination, outgoing: Outgoing, protocols: tuple[str, ...]

@@ -13,6 +13,9 @@ from gateway.proxy.forwarded_headers import client_headers
 from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.upstream import Endpoint, Upstream
 
+#: Statuses of answers without a body (RFC 9112 §6.3).
+_WITHOUT_BODY = (204, 304)
+
 
 class ClientBody:
     """What the client sends after the head."""
@@ -110,6 +113,9 @@ async def _answer(
 
 async def _send_back(response: aiohttp.ClientResponse, read_seconds: float, send: Any) -> None:
     headers = client_headers(response.raw_headers)
+    if response.status in _WITHOUT_BODY:
+        # Of a 304 it may tell the length of what is not sent; the server would wait for it.
+        headers = [(name, value) for name, value in headers if name != b"content-length"]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     content = response.content
     try:

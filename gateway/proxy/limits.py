@@ -1,11 +1,9 @@
 """How much of an upstream's time and of our memory one exchange may take. Each limit is a number with its unit."""
 
-#: Seconds for a TCP connection and its TLS handshake to an upstream; waiting for a free one of the pool counts.
+#: Seconds for a TCP connection and its TLS handshake to an upstream.
 CONNECT_SECONDS = 5.0
 #: Seconds without a byte of an answer, its head included, after the request is out. nginx has 60, too.
 READ_SECONDS = 60.0
-#: Connections to one endpoint; beyond it, a request waits for one within CONNECT_SECONDS.
-MAX_ENDPOINT_CONNECTIONS = 1024
 #: Seconds for which an idle connection to an upstream is kept. Most servers close theirs after 5 to 75.
 IDLE_SECONDS = 4.0
 #: Bytes of an answer that are read ahead of a client that does not take them; twice that is held at most.

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto.connection import ConnectionState
+from wsproto.events import Ping
 
 from gateway.connection import CONNECTION, END, TARGET, TLS, Told
 from gateway.server import limits
@@ -51,10 +53,12 @@ class GatewayHttp(HttpToolsProtocol):
         self._unread_pace = Pace(limits.UNREAD_SECONDS, 1)
         self._answer: tuple[int, str] | None = None
         self._aged = False
+        self._running: RequestResponseCycle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         super().connection_lost(exc)
+        self._abandon()
         self.attempt.ended()
 
     def data_received(self, data: bytes) -> None:
@@ -138,6 +142,7 @@ class GatewayHttp(HttpToolsProtocol):
         status, message = self._answer or (400, msg)
         self._head_since = None
         if not self._is_idle and not self._gave_up():
+            self._abandon()
             self.transport.close()
             return
         body = f"{message}\n".encode("ascii")
@@ -151,6 +156,9 @@ class GatewayHttp(HttpToolsProtocol):
         kind = cast("type[GatewayWebSocket]", self.ws_protocol_class)
         self.ws_protocol_class = cast("type[asyncio.Protocol]", partial(_heir, kind, self.attempt))
         super().handle_websocket_upgrade()
+        if self.flow.write_paused:
+            # The transport says so once, and it has said it to us.
+            cast("GatewayWebSocket", self.transport.get_protocol()).pause_writing()
 
     def look(self, now: float) -> None:
         """End what took too long. Called about every `LOOK_SECONDS`."""
@@ -180,6 +188,16 @@ class GatewayHttp(HttpToolsProtocol):
         elif self._is_idle and now - self._quiet_since > self.bounds.idle_seconds:
             self.transport.close()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _abandon(self) -> None:
+        """Tell the application that nobody takes its answer: uvicorn tells only who has the last of the requests."""
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
     def _end(self) -> None:
         """End it soon, whatever the client does."""
         self.loop.call_later(limits.END_SECONDS, self.transport.abort)
@@ -195,6 +213,9 @@ class GatewayHttp(HttpToolsProtocol):
             self._refuse(431, f"The request has more than {limits.MAX_HEADERS} headers.")
         if parser.should_upgrade() and parser.get_method() != b"CONNECT" and not self._should_upgrade():
             self._refuse(400, "This is no server for that protocol.")
+        if parser.should_upgrade() and self._should_upgrade() and not self._is_idle:
+            # Nobody would hold back the answer under way any more while the client does not read.
+            self._refuse(400, "An upgrade has to wait for the answer before it.")
         for name, value in self.headers:
             if name == b"content-length" and len(value) < 20 and int(value) > self.bounds.max_body_bytes:
                 self._refuse(413, "The request body is too large.")
@@ -237,6 +258,7 @@ class GatewayWebSocket(WSProtocol):
         self.client = self.attempt.source
         self._born = self.loop.time()
         self._aged = False
+        self._unanswered: Ping | None = None
 
     def data_received(self, data: bytes) -> None:
         """The first are the head as it was received: the application is told its target."""
@@ -249,6 +271,20 @@ class GatewayWebSocket(WSProtocol):
         """End."""
         super().connection_lost(exc)
         self.attempt.ended()
+
+    def handle_ping(self, event: Ping) -> None:
+        """Answer; of the pings of a client that does not read only the last, once it does (RFC 6455 §5.5.3)."""
+        if self.writable.is_set():
+            super().handle_ping(event)
+        else:
+            self._unanswered = event
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        event, self._unanswered = self._unanswered, None
+        if event is not None and self.conn.state is ConnectionState.OPEN:
+            super().handle_ping(event)
 
     def look(self, now: float) -> None:
         """End what is too old; uvicorn pings a silent peer and ends it."""

@@ -8,8 +8,8 @@ from policies.engine.limits import MAX_METHOD_CHARS, MAX_PATH_CHARS
 from policies.engine.path import Segments, path_segments
 
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: RFC 9110 §5.6.2 token.
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: RFC 9110 §5.6.2 token, without small letters: to a rule `delete` is no DELETE, but to many frameworks it is.
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Z-]+")
 #: RFC 9112 §3.2.2 absolute-form, for the two schemes of HTTP.
 _ABSOLUTE = re.compile(r"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 
@@ -38,8 +38,8 @@ def canonical_target(method: str, target: str, host: str) -> tuple[str, Segments
 def _check_method(method: str) -> None:
     if method == "CONNECT":
         raise RequestMalformed("CONNECT opens a tunnel and has no path to judge")
-    if len(method) > MAX_METHOD_CHARS or not _TOKEN.fullmatch(method):
-        raise RequestMalformed(f"{method[:MAX_METHOD_CHARS]!r} is not a method")
+    if len(method) > MAX_METHOD_CHARS or not _METHOD.fullmatch(method):
+        raise RequestMalformed(f"{method[:MAX_METHOD_CHARS]!r} is not a method in capitals")
 
 
 def _absolute_form(target: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ _ROUTE_FIELDS = (
     Field(
         "methods",
         OneOrMany(Text("an HTTP method", "GET")),
-        "Methods, case-sensitive; GET does not include HEAD. Omitted: any method.",
+        "Methods, in capitals; GET does not include HEAD. Omitted: any method.",
     ),
     Field(
         "paths",

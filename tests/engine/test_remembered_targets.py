@@ -40,7 +40,7 @@ def test_the_same_target_is_looked_up_once(mesh: dict[str, bytes]) -> None:
     ("changed", "reason"),
     [
         ({"method": "DELETE"}, Reason.NO_MATCHING_RULE),
-        ({"method": "get"}, Reason.NO_MATCHING_RULE),
+        ({"method": "get"}, Reason.REQUEST_MALFORMED),
         ({"method": "CONNECT"}, Reason.REQUEST_MALFORMED),
         ({"host": "other.example"}, Reason.NO_MATCHING_RULE),
         ({"host": "h.example,h.example"}, Reason.HOST_INVALID),

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.forward_auth.proxies import Proxy
 from peergate.demo.client import Answer, request_bytes
-from tests.deploy.forward_auth.world import Setting
+from tests.deploy.forward_auth.world import DENIED, Setting
 
 CERTIFICATE_HEADERS = (
     *("client-cert", "ssl-client-cert", "x-forwarded-client-cert", "x-forwarded-tls-client-cert"),
@@ -71,6 +71,44 @@ def test_law_7_connection_does_not_remove_what_is_said_of_the_caller(setting: Se
     assert received.values("x-peergate-identity") == ["billing"]
     assert len(received.values("x-peergate-spiffe-id")) == 1
     assert "x-peergate" not in str(received.values("connection")).lower()
+
+
+@pytest.mark.parametrize("method", ["get", "Get", "delete", "DELETe"])
+def test_law_6_no_method_is_forwarded_that_an_application_may_read_as_another(setting: Setting, method: str) -> None:
+    answer = setting.sent("billing", request_bytes(method, b"/v1/a", [("Host", b"h.example"), CLOSE]))
+    assert answer.status in DENIED
+    assert setting.received == []
+
+
+UPGRADES: list[list[bytes]] = [
+    *([b"h2c"], [b"foo"], [b"TLS/1.0"], [b"websocket, h2c"], [b"h2c, websocket"], [b"websockets"], [b"websocke"]),
+    *([b"websocket", b"h2c"], [b"h2c", b"websocket"], [b"foo", b"WebSocket"], [b"web socket"], [b"xebsocket"]),
+]
+
+
+@pytest.mark.parametrize("values", UPGRADES)
+def test_law_6_no_connection_becomes_a_tunnel_for_requests_that_nobody_judges(
+    setting: Setting, values: list[bytes]
+) -> None:
+    fields = [("Connection", b"Upgrade, HTTP2-Settings"), ("HTTP2-Settings", b"AAMAAABkAAQAoAAAAAIAAAAA")]
+    upgrades = [("Upgrade", value) for value in values]
+    for connection in (fields, [("Connection", b"close, Upgrade")]):
+        request = request_bytes("GET", b"/v1/a", [("Host", b"h.example"), *upgrades, *connection])
+        sent_or_closed(setting, "billing", request)
+        for received in setting.received:
+            assert received.values("upgrade") in ([], ["websocket"])
+
+
+@pytest.mark.parametrize("value", [b"websocket", b"WebSocket"])
+def test_a_websocket_is_asked_for_at_the_application(setting: Setting, value: bytes) -> None:
+    if setting.kind is Proxy.NGINX:
+        pytest.skip("deploy/nginx forwards no upgrade")
+    socket = [("Sec-WebSocket-Version", b"13"), ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ==")]
+    fields = [("Host", b"h.example"), ("Upgrade", value), ("Connection", b"keep-alive, Upgrade"), *socket]
+    assert setting.sent("billing", request_bytes("GET", b"/v1/a", fields)).status == 200
+    (received,) = setting.received
+    assert [name.lower() for name in received.values("upgrade")] == ["websocket"]
+    assert [name.lower() for name in received.values("connection")] == ["upgrade"]
 
 
 TARGETS = [
