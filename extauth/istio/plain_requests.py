@@ -39,11 +39,11 @@ REFUSED_TARGET = (
 PLAIN_AUTHORITY = (
     r"[A-Za-z0-9._-]+(?::(?:[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?"
 )
-PLAIN_METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+PLAIN_METHOD = r"[!#$%&'*+.^_`|~0-9A-Z-]+"
 LONG_METHOD = rf"[!-~]{{{MAX_METHOD_CHARS + 1}}}.*"
 _COMMENT = """Only requests that are written plainly get to the policies below: a path without segments that are empty,
 `.` or `..`, without `;` `=` `*` `\\`, and without escapes of characters that need none; a host with a port at most; a
-content type without a comma. Without this filter they would allow what peergate refuses as ambiguous.
+method in capitals; a content type without a comma. Without this filter they would allow what peergate refuses as ambiguous.
 The second filter removes headers by which a client could claim to be somebody, or to ask for something else."""
 
 
