@@ -43,8 +43,9 @@ PLAIN_METHOD = r"[!#$%&'*+.^_`|~0-9A-Z-]+"
 LONG_METHOD = rf"[!-~]{{{MAX_METHOD_CHARS + 1}}}.*"
 _COMMENT = """Only requests that are written plainly get to the policies below: a path without segments that are empty,
 `.` or `..`, without `;` `=` `*` `\\`, and without escapes of characters that need none; a host with a port at most; a
-method in capitals; a content type without a comma. Without this filter they would allow what peergate refuses as ambiguous.
-The second filter removes headers by which a client could claim to be somebody, or to ask for something else."""
+method in capitals; a content type without a comma. Without this filter they would allow what peergate refuses as
+ambiguous. The second filter removes headers by which a client could claim to be somebody, or to ask for something
+else."""
 
 
 def plain_requests(name: str, pods: Pods) -> Manifest:

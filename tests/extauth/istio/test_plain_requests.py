@@ -90,8 +90,8 @@ def test_another_host_is_refused(host: str) -> None:
     assert not re.fullmatch(PLAIN_AUTHORITY, host)
 
 
-def test_a_method_is_a_token_as_long_as_peergate_takes_it() -> None:
+def test_a_method_is_a_token_in_capitals_as_long_as_peergate_takes_it() -> None:
     assert re.fullmatch(PLAIN_METHOD, "M" * 32)
     assert not re.fullmatch(LONG_METHOD, "M" * 32)
     assert re.fullmatch(LONG_METHOD, "M" * 33)
-    assert not re.fullmatch(PLAIN_METHOD, "G(T")
+    assert not any(re.fullmatch(PLAIN_METHOD, method) for method in ("G(T", "get", "DELETe"))
