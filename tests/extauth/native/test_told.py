@@ -110,7 +110,9 @@ def test_without_a_certificate_nobody_is_presented() -> None:
 
 
 @pytest.mark.parametrize(
-    "others", [{"certificate": None}, {"chain": None}, {"chain": told_line()["chain"] + ",00"}], ids=str
+    "others",
+    [{"certificate": None}, {"chain": None}, {"chain": told_line()["chain"] + ",00"}],
+    ids=["certificate", "chain", "stranger"],
 )
 def test_a_certificate_that_is_not_told_whole_is_not_told(others: dict[str, Any]) -> None:
     with pytest.raises(UntoldError, match="certificate"):
