@@ -19,6 +19,7 @@ from runtime.envoy.connection_manager import NativeFilters
 from runtime.envoy.ext_authz import Authorization
 from runtime.envoy.proto_json import Json, JsonValue
 from runtime.envoy.tls import DownstreamTls
+from tests.engine.callers import policy as policy_of_text
 from tests.engine.callers import request
 from tests.extauth.native.interpreter import decided, seen_from_request
 from tests.extauth.native.world import LEAF, ROOT, TIME, compiled_of, filters_of, policy_of
@@ -160,6 +161,17 @@ def test_a_policy_whose_callers_name_their_crls_is_asked_for_everything(how: str
     compiled = compiled_of("rules: [{id: a, allow: authenticated, to: any}]", f"trust: {{mesh: {{{entry}}}}}\n")
     decision = decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF))
     assert decision == "ask:crl_urls"
+
+
+def test_an_intermediate_that_its_anchor_may_not_have_below_it_is_asked_about() -> None:
+    # Envoy takes it as an anchor, and would never look at the path length of the one above.
+    short = ROOT.intermediate("short", path_length=0)
+    below = short.intermediate("below")
+    trust = "trust: {mesh: {anchors: [short.pem], intermediates: [below.pem]}}\n"
+    text = trust + "rules: [{id: a, allow: authenticated, to: any}]"
+    policy = policy_of_text(text, {"short.pem": short.pem, "below.pem": below.pem})
+    compiled = compiled_from_policy(policy, TIME)
+    assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
 
 
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
