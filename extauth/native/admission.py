@@ -55,11 +55,15 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
     if entry.unfetched and entry.revocation is Revocation.REQUIRE:
         return "revocation"
     # A CA that has ended lets nobody in anew, but its connections and sessions may still be there.
-    if any(ca.not_after < time or _is_questionable(ca, entry, policy.trust) for ca in entry.authorities):
+    if not entry.authorities or any(
+        ca.not_after < time or _is_questionable(ca, entry, policy.trust) for ca in entry.authorities
+    ):
         return "authority"
-    until = min((ca.not_after for ca in entry.authorities), default=-math.inf)
+    until = min(ca.not_after for ca in entry.authorities)
     if entry.revocation is Revocation.REQUIRE:
-        until = min(until, *(_proven_until(ca, policy.trust, time) for ca in entry.authorities))
+        until = min((until, *(_proven_until(ca, policy.trust, time) for ca in entry.authorities)))
+    if until < time:
+        return "revocation"
     heeded = () if entry.revocation is Revocation.OFF else entry.crls
     return Admission(
         entry=entry.name,

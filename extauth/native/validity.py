@@ -27,8 +27,9 @@ def validity(admission: Admission) -> Json:
         tree.call("_<=_", now, tree.call("timestamp", not_after)),
         _short_path(tree),
     ]
-    if math.isfinite(admission.until):
-        until = tree.call("timestamp", tree.integer(math.floor(admission.until)))
+    if admission.until < math.inf:
+        # A deadline that lies before all times has passed, too.
+        until = tree.call("timestamp", tree.integer(math.floor(max(admission.until, 0))))
         conditions.append(tree.call("_<=_", tree.field(tree.name("request"), "time"), until))
     if admission.max_lifetime is not None:
         lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))

@@ -7,12 +7,18 @@ from fuzz.native.cases import Call, Question, Scenario
 from fuzz.native.world import NAMED, REVOKED, Caller
 
 SPIFFE, DNS = "spiffe", "dns"
+_REQUIRED = (
+    "{{mesh: {{anchors: [mesh.pem], intermediates: [issuing.pem], spiffe_trust_domain: td, crls: [{}], "
+    "revocation: require}}}}"
+)
 #: The trust entries of a policy, how its callers are told, and who issues callers that it trusts.
 _MESH, _BELOW, _TWO = ("mesh",), ("mesh", "issuing"), ("issuing", "partners", "branch")
 TRUSTS = (
     ("{mesh: {anchors: [mesh.pem], spiffe_trust_domain: td}}", SPIFFE, _MESH),
     ("{mesh: {anchors: [mesh.pem], intermediates: [issuing.pem], spiffe_trust_domain: td}}", SPIFFE, _BELOW),
     ("{mesh: {anchors: [mesh.pem], spiffe_trust_domain: td, crls: [mesh.crl], revocation: require}}", SPIFFE, _MESH),
+    (_REQUIRED.format("mesh.crl"), SPIFFE, _BELOW),
+    (_REQUIRED.format("mesh.crl, issuing.crl"), SPIFFE, _BELOW),
     ("{mesh: {anchors: [issuing.pem], spiffe_trust_domain: td, max_lifetime: 2d}}", SPIFFE, ("issuing",)),
     ("{mesh: {anchors: [short.pem], intermediates: [below.pem], spiffe_trust_domain: td}}", SPIFFE, ("short", "below")),
     ("{mesh: {anchors: [mesh.pem]}}", DNS, _MESH),

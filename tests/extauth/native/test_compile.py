@@ -1,7 +1,10 @@
 """What is compiled, what is asked, and that Envoy takes all of it."""
 
+import json
+import math
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import manager_options, network_filters, route_options
 from extauth.native.matcher import header_input
 from extauth.native.report import report_from_policy
+from extauth.native.validity import validity
 from policies.peer.certificate import IdentityFacts
 from policies.peer.trust import TrustEntry
 from runtime.address import TcpAddress, UnixAddress
@@ -172,6 +176,28 @@ def test_an_intermediate_that_its_anchor_may_not_have_below_it_is_asked_about() 
     policy = policy_of_text(text, {"short.pem": short.pem, "below.pem": below.pem})
     compiled = compiled_from_policy(policy, TIME)
     assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
+
+
+@pytest.mark.parametrize("crls", ["mesh.crl", "issuing.crl", "mesh.crl, old.crl"])
+def test_where_a_crl_is_required_and_a_ca_has_none_in_force_everything_is_asked(crls: str) -> None:
+    issuing = ROOT.intermediate("issuing")
+    old = issuing.crl(this_update=ROOT.now - timedelta(days=2), next_update=ROOT.now - timedelta(days=1))
+    files = {"mesh.pem": ROOT.pem, "issuing.pem": issuing.pem, "mesh.crl": ROOT.crl(), "issuing.crl": issuing.crl()}
+    entry = f"anchors: [mesh.pem], intermediates: [issuing.pem], revocation: require, crls: [{crls}]"
+    text = f"trust: {{mesh: {{{entry}}}}}\nrules: [{{id: a, allow: authenticated, to: any}}]"
+    policy = policy_of_text(text, files | {"old.crl": old})
+    compiled = compiled_from_policy(policy, TIME)
+    assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:revocation"
+    assert {rule.asked for rule in report_from_policy(policy, TIME).rules} == {("revocation",)}
+
+
+@pytest.mark.parametrize("until", [-math.inf, -1.0, 0.0, 1e9])
+def test_a_deadline_in_the_past_is_a_condition_like_any_other(until: float) -> None:
+    admission = compiled_of("rules: [{id: a, allow: authenticated, to: any}]").admission
+    assert admission is not None
+    bounded, unbounded = (json.dumps(validity(replace(admission, until=time))) for time in (until, math.inf))
+    assert f'"int64_value": "{math.floor(max(until, 0))}"' in bounded
+    assert len(bounded) > len(unbounded)
 
 
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
