@@ -7,7 +7,7 @@ as request headers of our own, which are written over whatever was received and 
 import math
 from collections.abc import Iterable, Sequence
 
-from extauth.native.admission import Admission
+from extauth.native.admission import EntryAdmission
 from extauth.native.limits import MAX_PATH_CHARS
 from runtime.envoy.proto_json import Json, JsonValue, typed
 
@@ -15,8 +15,8 @@ from runtime.envoy.proto_json import Json, JsonValue, typed
 NOT_AFTER, NOT_BEFORE = "x-peergate-not-after", "x-peergate-not-before"
 
 
-def validity(admission: Admission) -> Json:
-    """A predicate: the leaf is in date, no deadline of the policy has passed, and the path is not too long to judge.
+def validity(admission: EntryAdmission) -> Json:
+    """A predicate: the leaf is in date, no deadline of its entry has passed, and the path is not too long to judge.
 
     Where a date cannot be read, it does not hold.
     """

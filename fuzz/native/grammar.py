@@ -1,35 +1,85 @@
 """Random scenarios: few words, so that what rules say and what callers send often meets, or nearly does."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 from fuzz.native.cases import Call, Question, Scenario
 from fuzz.native.world import NAMED, REVOKED, Caller
 
-SPIFFE, DNS = "spiffe", "dns"
-_REQUIRED = (
-    "{{mesh: {{anchors: [mesh.pem], intermediates: [issuing.pem], spiffe_trust_domain: td, crls: [{}], "
-    "revocation: require}}}}"
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The trust entries of a policy, who issues callers that they trust, and how those are told.
+
+    `domains`: of SPIFFE IDs. `named`: what a selector of DNS names says of its entry; None if there is none for them.
+    """
+
+    entries: str
+    issuers: tuple[str, ...]
+    domains: tuple[str, ...] = ()
+    named: str | None = None
+
+
+def _spiffe(mesh: str, *issuers: str) -> Trust:
+    return Trust(f"{{mesh: {{spiffe_trust_domain: td, {mesh}}}}}", issuers, ("td",))
+
+
+_BELOW = "anchors: [mesh.pem], intermediates: [issuing.pem]"
+_TD, _OTHER = "mesh: {spiffe_trust_domain: td, anchors: ", "partners: {spiffe_trust_domain: other, anchors: "
+ONE = (
+    _spiffe("anchors: [mesh.pem]", "mesh"),
+    _spiffe(_BELOW, "mesh", "issuing"),
+    _spiffe("anchors: [mesh.pem], crls: [mesh.crl], revocation: require", "mesh"),
+    _spiffe(_BELOW + ", crls: [mesh.crl], revocation: require", "mesh", "issuing"),
+    _spiffe(_BELOW + ", crls: [mesh.crl, issuing.crl], revocation: require", "mesh", "issuing"),
+    _spiffe("anchors: [issuing.pem], max_lifetime: 2d", "issuing"),
+    _spiffe("anchors: [short.pem], intermediates: [below.pem]", "short", "below"),
+    Trust("{mesh: {anchors: [mesh.pem]}}", ("mesh",), named=""),
+    Trust(
+        "{mesh: {anchors: [issuing.pem, partners.pem], intermediates: [branch.pem], crls: [partners.crl]}}",
+        ("issuing", "partners", "branch"),
+        named="",
+    ),
+    Trust("{mesh: {anchors: [issuing.pem, partners.pem], max_lifetime: 2d}}", ("issuing", "partners"), named=""),
 )
-#: The trust entries of a policy, how its callers are told, and who issues callers that it trusts.
-_MESH, _BELOW, _TWO = ("mesh",), ("mesh", "issuing"), ("issuing", "partners", "branch")
-TRUSTS = (
-    ("{mesh: {anchors: [mesh.pem], spiffe_trust_domain: td}}", SPIFFE, _MESH),
-    ("{mesh: {anchors: [mesh.pem], intermediates: [issuing.pem], spiffe_trust_domain: td}}", SPIFFE, _BELOW),
-    ("{mesh: {anchors: [mesh.pem], spiffe_trust_domain: td, crls: [mesh.crl], revocation: require}}", SPIFFE, _MESH),
-    (_REQUIRED.format("mesh.crl"), SPIFFE, _BELOW),
-    (_REQUIRED.format("mesh.crl, issuing.crl"), SPIFFE, _BELOW),
-    ("{mesh: {anchors: [issuing.pem], spiffe_trust_domain: td, max_lifetime: 2d}}", SPIFFE, ("issuing",)),
-    ("{mesh: {anchors: [short.pem], intermediates: [below.pem], spiffe_trust_domain: td}}", SPIFFE, ("short", "below")),
-    ("{mesh: {anchors: [mesh.pem]}}", DNS, _MESH),
-    ("{mesh: {anchors: [issuing.pem, partners.pem], intermediates: [branch.pem], crls: [partners.crl]}}", DNS, _TWO),
-    ("{mesh: {anchors: [issuing.pem, partners.pem], max_lifetime: 2d}}", DNS, _TWO[:2]),
+SEVERAL = (
+    Trust(f"{{{_TD}[mesh.pem]}}, {_OTHER}[partners.pem]}}}}", ("mesh", "partners"), ("td", "other")),
+    Trust(
+        f"{{{_TD}[mesh.pem], crls: [mesh.crl], revocation: require}}, {_OTHER}[partners.pem], max_lifetime: 2d}}}}",
+        ("mesh", "partners"),
+        ("td", "other"),
+    ),
+    Trust(f"{{{_TD}[mesh.pem]}}, partners: {{anchors: [partners.pem]}}}}", ("mesh", "partners"), ("td",), "partners"),
+    Trust("{mesh: {anchors: [mesh.pem]}, partners: {anchors: [partners.pem]}}", ("mesh", "partners"), (), "partners"),
+    # Below one root, which no entry has.
+    Trust(f"{{{_TD}[issuing.pem]}}, {_OTHER}[short.pem]}}}}", ("issuing", "short"), ("td", "other")),
+    # One above the other, one twice, one of the name of another: these are asked about, and not because of them others.
+    Trust(f"{{{_TD}[mesh.pem]}}, {_OTHER}[issuing.pem]}}}}", ("mesh", "issuing"), ("td", "other")),
+    Trust(
+        f"{{{_TD}[mesh.pem]}}, again: {{anchors: [mesh.pem]}}, {_OTHER}[partners.pem]}}}}",
+        ("mesh", "partners"),
+        ("td", "other"),
+        "again",
+    ),
+    Trust(
+        f"{{{_TD}[mesh.pem]}}, {_OTHER}[partners.pem], intermediates: [posing.pem]}}, more: {{anchors: [short.pem]}}}}",
+        ("mesh", "partners", "posing", "short"),
+        ("td", "other"),
+        "more",
+    ),
+    # One whose callers are asked about, and one that is judged.
+    Trust(
+        f"{{{_TD}[mesh.pem], min_rsa_bits: 3072}}, {_OTHER}[partners.pem], intermediates: [branch.pem]}}}}",
+        ("mesh", "partners", "branch"),
+        ("td", "other"),
+    ),
 )
 _SEGMENTS = ("a", "b", "prod", "*", "a", "b", "prod", "*", "{t}", "{u}")
 _NAMES = ("a.x", "b.x", "*.x", "{t}.x", "*.a.x", "a.b.x")
 _OTHERS = (
-    *("{trust: mesh}", "authenticated", "{trust: mesh}", "authenticated", f"{{serial: {NAMED:x}}}"),
-    *("{email: '*@m'}", "{subject: {CN: a}}"),
+    *("{trust: mesh}", "authenticated", "{trust: mesh}", "authenticated", f"{{trust: mesh, serial: {NAMED:x}}}"),
+    *("{trust: mesh, email: '*@m'}", "{trust: mesh, subject: {CN: a}}"),
 )
 _HOSTS = ("", "", "hosts: [h.x]", 'hosts: ["*.x"]', 'hosts: ["**.x", y]', 'hosts: ["{t}.x"]', "hosts: [10.0.0.1]")
 _PATHS = (
@@ -71,18 +121,18 @@ _SENT_HEADERS: tuple[tuple[tuple[str, str], ...], ...] = (
 _SOURCES = ("127.0.0.2", "127.0.0.2", "127.1.0.1")
 _SPIFFE_PATHS = ("a", "b", "prod", "a/b", "b/a", "a/prod", "prod/a/b", "a/b/c", "c", "..a", "a/b/prod/c", "A")
 _DNS_NAMES = ("a.x", "b.x", "c.x", "A.x", "a.b.x", "q.a.x", "x", "other", "a-b.x")
-_ISSUERS = ("mesh", "mesh", "mesh", "issuing", "issuing", "partners", "branch", "stranger")
+_ISSUERS = ("mesh", "mesh", "issuing", "partners", "branch", "stranger", "posing", "crossed", "short")
 
 
 def scenario(random: Random, *, calls: int = 8, questions: int = 40) -> Scenario:
     """One policy, which may have problems, and `calls` that ask `questions` each."""
-    trust, kind, issuers = random.choice(TRUSTS)
-    rules = tuple(_rule(random, kind, number) for number in range(random.randint(1, 6)))
+    trust = random.choice(ONE if random.random() < 0.5 else SEVERAL)
+    rules = tuple(_rule(random, trust, number) for number in range(random.randint(1, 6)))
     asked = tuple(question(random) for _ in range(questions))
     return Scenario(
-        trust,
+        trust.entries,
         rules,
-        tuple(Call(caller(random, kind, issuers), random.choice(_SOURCES), asked) for _ in range(calls)),
+        tuple(Call(caller(random, trust), random.choice(_SOURCES), asked) for _ in range(calls)),
     )
 
 
@@ -100,14 +150,14 @@ def question(random: Random) -> Question:
     return Question(method, target, hosts, random.choice(_SENT_HEADERS))
 
 
-def caller(random: Random, kind: str, issuers: Sequence[str]) -> Caller | None:
+def caller(random: Random, trust: Trust) -> Caller | None:
     """Who might be allowed, or only looks like it; None: shows no certificate."""
     if random.random() < 0.1:
         return None
-    uri, dns = _names_of_caller(random, kind)
+    uri, dns = _names_of_caller(random, trust)
     oddity = random.random()
     return Caller(
-        by=random.choice(_ISSUERS if random.random() < 0.3 else issuers),
+        by=random.choice(_ISSUERS if random.random() < 0.3 else trust.issuers),
         uri=uri,
         dns=dns,
         email=("q@m",) if oddity < 0.04 else (),
@@ -120,9 +170,10 @@ def caller(random: Random, kind: str, issuers: Sequence[str]) -> Caller | None:
     )
 
 
-def _names_of_caller(random: Random, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _names_of_caller(random: Random, trust: Trust) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """URI and DNS SANs; few, so that a certificate serves many scenarios."""
-    uri = f"spiffe://{'td' if random.random() < 0.93 else 'other'}/{random.choice(_SPIFFE_PATHS)}"
+    domain = random.choice(trust.domains) if trust.domains and random.random() < 0.93 else "other"
+    uri = f"spiffe://{domain}/{random.choice(_SPIFFE_PATHS)}"
     name = random.choice(_DNS_NAMES)
     odd = random.random()
     if odd < 0.04:
@@ -133,25 +184,32 @@ def _names_of_caller(random: Random, kind: str) -> tuple[tuple[str, ...], tuple[
         return (), (name, "b.x")
     if odd < 0.15:
         return (), ()
-    return ((uri,), ()) if (kind == SPIFFE) == (odd < 0.95) else ((), (name,))
+    likely = _tells_by_dns(random, trust) == (odd < 0.95)
+    return ((), (name,)) if likely else ((uri,), ())
 
 
-def _rule(random: Random, kind: str, number: int) -> str:
+def _tells_by_dns(random: Random, trust: Trust) -> bool:
+    """Whether a caller of one of the entries is told by DNS name; at random where there are such and such."""
+    return trust.named is not None and (not trust.domains or random.random() < 0.5)
+
+
+def _rule(random: Random, trust: Trust, number: int) -> str:
     effect = random.choice(("allow", "allow", "deny"))
-    return f"{{id: r{number}, {effect}: {_selector(random, kind)}, to: {_route(random)}{random.choice(_EXTRAS)}}}"
+    return f"{{id: r{number}, {effect}: {_selector(random, trust)}, to: {_route(random)}{random.choice(_EXTRAS)}}}"
 
 
-def _selector(random: Random, kind: str, depth: int = 0) -> str:
+def _selector(random: Random, trust: Trust, depth: int = 0) -> str:
     if depth < 2 and random.random() < 0.15:
-        parts = [_selector(random, kind, depth + 1) for _ in range(random.randint(1, 3))]
+        parts = [_selector(random, trust, depth + 1) for _ in range(random.randint(1, 3))]
         form = random.choice(("{{any: [{}]}}", "{{all: [{}]}}", "{{not: {}}}"))
         return form.format(parts[0] if "not" in form else ", ".join(parts))
     if random.random() < 0.12:
         return random.choice(_OTHERS if depth else (*_OTHERS, "unauthenticated", "anyone"))
-    if kind == DNS:
-        return f'{{dns: "{random.choice(_NAMES)}"}}'
+    if _tells_by_dns(random, trust):
+        return f'{{{f"trust: {trust.named}, " if trust.named else ""}dns: "{random.choice(_NAMES)}"}}'
     segments = [random.choice(_SEGMENTS) for _ in range(random.randint(1, 3))]
-    return f'{{uri: "{"/".join(["spiffe://td", *segments])}{random.choice(("", "", "/**"))}"}}'
+    uri = "/".join([f"spiffe://{random.choice(trust.domains)}", *segments])
+    return f'{{uri: "{uri}{random.choice(("", "", "/**"))}"}}'
 
 
 def _route(random: Random) -> str:

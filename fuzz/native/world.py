@@ -5,6 +5,9 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Self
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from pki.authority import Authority, Issued
 
 #: Serial numbers that the CRLs list, and that rules may name.
@@ -40,13 +43,33 @@ class Caller:
         return {name: value for name, value in asdict(self).items() if name == "by" or value != usual[name]}
 
 
+def _crossed(authority: Authority, above: Authority) -> Authority:
+    """`authority` as a CA below `above`, too: one name, one key, another certificate."""
+    subject = authority.issued.certificate.subject
+    key = authority.issued.key
+    now = authority.now
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(above.issued.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=19))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(above.issued.key, hashes.SHA256())
+    )
+    return Authority(Issued(certificate, key), now)
+
+
 class World:
     """Everybody who issues, and every certificate that was asked for, issued once."""
 
     def __init__(self) -> None:
         mesh, partners = Authority.root("mesh"), Authority.root("partners")
         short = mesh.intermediate("short", path_length=0)
-        self._authorities = {
+        self.authorities = {
             "mesh": mesh,
             "issuing": mesh.intermediate("issuing"),
             # What `below` issues has more CAs above it than the path length of `short` lets it have.
@@ -55,19 +78,22 @@ class World:
             "partners": partners,
             "branch": partners.intermediate("branch"),
             "stranger": Authority.root("stranger"),
+            # Of the name of another authority, and the key of another authority under the roof of a third.
+            "posing": partners.intermediate("mesh"),
+            "crossed": _crossed(mesh, partners),
         }
         self._issued: dict[Caller, Issued] = {}
 
     @cached_property
     def files(self) -> dict[str, bytes]:
         """What policies name."""
-        found = {f"{name}.pem": authority.pem for name, authority in self._authorities.items()}
-        return found | {f"{name}.crl": authority.crl([REVOKED]) for name, authority in self._authorities.items()}
+        found = {f"{name}.pem": authority.pem for name, authority in self.authorities.items()}
+        return found | {f"{name}.crl": authority.crl([REVOKED]) for name, authority in self.authorities.items()}
 
     def issued(self, caller: Caller) -> Issued:
         """The certificate of `caller`."""
         if caller not in self._issued:
-            authority = self._authorities[caller.by]
+            authority = self.authorities[caller.by]
             found = authority.issue(
                 uri=caller.uri,
                 dns=caller.dns,

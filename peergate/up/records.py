@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import BinaryIO
 
+from extauth.native.issuers import trust_by_issuer
 from extauth.native.records import NativeDecision, native_decision_from_line
 from extauth.native.shadow import has_shadow_rules
 from policies.engine.decision import Decision
@@ -38,6 +39,7 @@ class NativeRecords:
         self._reopen = reopen
         self._count = serving.metrics.decisions(Enforcement.NATIVE).count
         self._policies: dict[str, PolicySet] = {}
+        self._trust: dict[str, Callable[[str], tuple[str, ...]]] = {}
         self._rest = b""
         self._complaint = Complaint()
         self._stopping = Event()
@@ -52,8 +54,9 @@ class NativeRecords:
     def know(self, policy: PolicySet) -> None:
         """Decisions of this generation may come, and those of the last few before it."""
         self._policies[policy.generation] = policy
+        self._trust[policy.generation] = trust_by_issuer(policy.trust.entries)
         for old in list(self._policies)[:-4]:
-            del self._policies[old]
+            del self._policies[old], self._trust[old]
 
     def stop(self) -> None:
         """Read what is there and end; Envoy must have ended."""
@@ -137,6 +140,6 @@ class NativeRecords:
         self._serving.metrics.native_shadow[result].inc()
         return decision
 
-    def _trust_of(self, generation: str) -> tuple[str, ...]:
-        policy = self._policies.get(generation)
-        return () if policy is None else tuple(entry.name for entry in policy.trust.entries)
+    def _trust_of(self, generation: str, issuer: str) -> tuple[str, ...]:
+        of_issuer = self._trust.get(generation)
+        return () if of_issuer is None else of_issuer(issuer)

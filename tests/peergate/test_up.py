@@ -84,7 +84,7 @@ def running(policy: str, *flags: str, following: str = "") -> Iterator[Up]:
         server = authority.issue(dns=["h.example"], server=True, client=False)
         leaf = authority.issue(uri=[BILLING])
         files = {"s.pem": server.pem, "s.key": server.key_pem, "c.pem": leaf.chain_pem, "c.key": leaf.key_pem}
-        for file, content in {"ca.pem": authority.pem, **files}.items():
+        for file, content in {"ca.pem": authority.pem, "partner.pem": Authority.root("partner").pem, **files}.items():
             (folder / file).write_bytes(content)
         port = free_port()
         arguments = [
@@ -148,3 +148,11 @@ def test_what_shadow_rules_would_change_is_counted(shadowed: Up) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(counted)
+
+
+def test_the_record_of_what_envoy_decided_names_the_one_of_several_trust_entries_that_vouches() -> None:
+    several = POLICY.replace("trust: {mesh", "trust: {another: {anchors: [../partner.pem]}, mesh")
+    with running(several) as up:
+        assert up.get("/v1/a").status == 200
+        record = up.record("/v1/a")
+        assert (record["enforcement"], record["effect"], record["identity.trust"]) == ("native", "allow", ["mesh"])
