@@ -78,14 +78,12 @@ def compiled_from_policy(
     if isinstance(admission, str):
         return asking_everything(admission)
     mentioned = mentioned_by_policy(policy)
-    stamp = [(negated(equals(state_input(TRUST), admission.stamp)), asked("trust-changed"))] if stamped else []
-    entries = [
-        _Entry(policy, entry, ports, [*_certificate_gates(entry, admission.serials, mentioned), *stamp], mentioned)
-        for entry in admission.judged
-    ]
+    entries = [_Entry(policy, entry, ports, mentioned) for entry in admission.judged]
     gates = [
         *_first_gates(policy, ports),
         (all_of([_WITHOUT_CERTIFICATE, short_path()]), entries[0].without_certificate()),
+        *_serial_gates(admission.serials, mentioned),
+        *([(negated(equals(state_input(TRUST), admission.stamp)), asked("trust-changed"))] if stamped else []),
     ]
     if len(admission.entries) == 1:
         return Compiled(entries[0].matcher(gates), entries[0].names(), admission)
@@ -118,20 +116,14 @@ def _issued_by(admission: EntryAdmission) -> Json:
     return any_of_these([equals(_ISSUER, name) for name in admission.issuers])
 
 
-def _certificate_gates(
-    admission: EntryAdmission, revoked: frozenset[int], mentioned: Mentioned
-) -> list[tuple[Json, Json]]:
-    """What is asked about a certificate of one entry beside its names, before any rule is looked at."""
-    gates = [
-        (negated(fits(_CHAIN, known_chain(list(admission.authorities)))), asked("chain")),
-        (negated(validity(admission)), asked("validity")),
-    ]
+def _serial_gates(revoked: frozenset[int], mentioned: Mentioned) -> list[tuple[Json, Json]]:
+    """What is asked about a certificate for its serial number, whoever issued it. Once: it may be a long list."""
     serials = {f"{serial:x}": asked("revocation") for serial in sorted(revoked) if serial >= 0}
     serials |= {f"{serial:x}": asked("serial") for serial in sorted(mentioned.serials)}
-    if serials:
-        padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
-        gates.append((_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded))))
-    return gates
+    if not serials:
+        return []
+    padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
+    return [(_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded)))]
 
 
 class _Entry:
@@ -142,13 +134,16 @@ class _Entry:
         policy: PolicySet,
         admission: EntryAdmission,
         ports: tuple[int, ...],
-        gates: list[tuple[Json, Json]],
         mentioned: Mentioned,
     ) -> None:
-        """`gates`: what is asked about its certificates beside their names."""
         self.admission = admission
         callers = native_callers(policy, admission, mentioned)
-        self._gates = [(negated(fits(_SANS, callers.admitted)), asked("certificate")), *gates]
+        # What is asked about a certificate of this entry before any rule is looked at.
+        self._gates = [
+            (negated(fits(_SANS, callers.admitted)), asked("certificate")),
+            (negated(fits(_CHAIN, known_chain(list(admission.authorities)))), asked("chain")),
+            (negated(validity(admission)), asked("validity")),
+        ]
         self._items = Items(policy)
         self._callers = callers
         self._names = Names(policy.generation)

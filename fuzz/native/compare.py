@@ -21,7 +21,8 @@ from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
 from policies.language.load import load_policy
-from policies.peer.presented import NO_CERTIFICATE, Presented, presented_from_der
+from policies.peer.errors import CertificateError
+from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, Presented, presented_from_der
 from policies.reason import Effect, Reason
 
 #: Connections that are asked in turn.
@@ -135,7 +136,10 @@ def _presented(world: World, call: Call) -> Presented:
     if call.caller is None:
         return NO_CERTIFICATE
     issued = world.issued(call.caller)
-    return presented_from_der(issued.der, [ca.public_bytes(Encoding.DER) for ca in issued.intermediates])
+    try:
+        return presented_from_der(issued.der, [ca.public_bytes(Encoding.DER) for ca in issued.intermediates])
+    except CertificateError as error:
+        return MalformedCertificate(str(error))
 
 
 @dataclass(frozen=True, slots=True)
