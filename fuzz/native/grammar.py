@@ -12,17 +12,22 @@ from fuzz.native.world import NAMED, REVOKED, Caller
 class Trust:
     """The trust entries of a policy, who issues callers that they trust, and how those are told.
 
-    `domains`: of SPIFFE IDs. `named`: what a selector of DNS names says of its entry; None if there is none for them.
+    `issuers`: each with the trust domain of its callers, None for callers with DNS names. `named`: what a selector of
+    DNS names says of its entry.
     """
 
     entries: str
-    issuers: tuple[str, ...]
-    domains: tuple[str, ...] = ()
-    named: str | None = None
+    issuers: tuple[tuple[str, str | None], ...]
+    named: str = ""
+
+    @property
+    def domains(self) -> tuple[str | None, ...]:
+        """Trust domains, and None for DNS names."""
+        return tuple(dict.fromkeys(domain for _, domain in self.issuers))
 
 
 def _spiffe(mesh: str, *issuers: str) -> Trust:
-    return Trust(f"{{mesh: {{spiffe_trust_domain: td, {mesh}}}}}", issuers, ("td",))
+    return Trust(f"{{mesh: {{spiffe_trust_domain: td, {mesh}}}}}", tuple((issuer, "td") for issuer in issuers))
 
 
 _BELOW = "anchors: [mesh.pem], intermediates: [issuing.pem]"
@@ -35,44 +40,48 @@ ONE = (
     _spiffe(_BELOW + ", crls: [mesh.crl, issuing.crl], revocation: require", "mesh", "issuing"),
     _spiffe("anchors: [issuing.pem], max_lifetime: 2d", "issuing"),
     _spiffe("anchors: [short.pem], intermediates: [below.pem]", "short", "below"),
-    Trust("{mesh: {anchors: [mesh.pem]}}", ("mesh",), named=""),
+    Trust("{mesh: {anchors: [mesh.pem]}}", (("mesh", None),)),
     Trust(
         "{mesh: {anchors: [issuing.pem, partners.pem], intermediates: [branch.pem], crls: [partners.crl]}}",
-        ("issuing", "partners", "branch"),
-        named="",
+        (("issuing", None), ("partners", None), ("branch", None)),
     ),
-    Trust("{mesh: {anchors: [issuing.pem, partners.pem], max_lifetime: 2d}}", ("issuing", "partners"), named=""),
+    Trust("{mesh: {anchors: [issuing.pem, partners.pem], max_lifetime: 2d}}", (("issuing", None), ("partners", None))),
 )
+_BOTH = (("mesh", "td"), ("partners", "other"))
 SEVERAL = (
-    Trust(f"{{{_TD}[mesh.pem]}}, {_OTHER}[partners.pem]}}}}", ("mesh", "partners"), ("td", "other")),
+    Trust(f"{{{_TD}[mesh.pem]}}, {_OTHER}[partners.pem]}}}}", _BOTH),
     Trust(
         f"{{{_TD}[mesh.pem], crls: [mesh.crl], revocation: require}}, {_OTHER}[partners.pem], max_lifetime: 2d}}}}",
-        ("mesh", "partners"),
-        ("td", "other"),
+        _BOTH,
     ),
-    Trust(f"{{{_TD}[mesh.pem]}}, partners: {{anchors: [partners.pem]}}}}", ("mesh", "partners"), ("td",), "partners"),
-    Trust("{mesh: {anchors: [mesh.pem]}, partners: {anchors: [partners.pem]}}", ("mesh", "partners"), (), "partners"),
+    Trust(
+        f"{{{_TD}[mesh.pem]}}, partners: {{anchors: [partners.pem]}}}}",
+        (("mesh", "td"), ("partners", None)),
+        "partners",
+    ),
+    Trust(
+        "{mesh: {anchors: [mesh.pem]}, partners: {anchors: [partners.pem]}}",
+        (("mesh", None), ("partners", None)),
+        "partners",
+    ),
     # Below one root, which no entry has.
-    Trust(f"{{{_TD}[issuing.pem]}}, {_OTHER}[short.pem]}}}}", ("issuing", "short"), ("td", "other")),
+    Trust(f"{{{_TD}[issuing.pem]}}, {_OTHER}[short.pem]}}}}", (("issuing", "td"), ("short", "other"))),
     # One above the other, one twice, one of the name of another: these are asked about, and not because of them others.
-    Trust(f"{{{_TD}[mesh.pem]}}, {_OTHER}[issuing.pem]}}}}", ("mesh", "issuing"), ("td", "other")),
+    Trust(f"{{{_TD}[mesh.pem]}}, {_OTHER}[issuing.pem]}}}}", (("mesh", "td"), ("issuing", "other"))),
     Trust(
         f"{{{_TD}[mesh.pem]}}, again: {{anchors: [mesh.pem]}}, {_OTHER}[partners.pem]}}}}",
-        ("mesh", "partners"),
-        ("td", "other"),
+        (*_BOTH, ("mesh", None)),
         "again",
     ),
     Trust(
         f"{{{_TD}[mesh.pem]}}, {_OTHER}[partners.pem], intermediates: [posing.pem]}}, more: {{anchors: [short.pem]}}}}",
-        ("mesh", "partners", "posing", "short"),
-        ("td", "other"),
+        (*_BOTH, ("posing", "other"), ("short", None)),
         "more",
     ),
     # One whose callers are asked about, and one that is judged.
     Trust(
         f"{{{_TD}[mesh.pem], min_rsa_bits: 3072}}, {_OTHER}[partners.pem], intermediates: [branch.pem]}}}}",
-        ("mesh", "partners", "branch"),
-        ("td", "other"),
+        (*_BOTH, ("branch", "other")),
     ),
 )
 _SEGMENTS = ("a", "b", "prod", "*", "a", "b", "prod", "*", "{t}", "{u}")
@@ -81,12 +90,33 @@ _OTHERS = (
     *("{trust: mesh}", "authenticated", "{trust: mesh}", "authenticated", f"{{trust: mesh, serial: {NAMED:x}}}"),
     *("{trust: mesh, email: '*@m'}", "{trust: mesh, subject: {CN: a}}"),
 )
-_HOSTS = ("", "", "hosts: [h.x]", 'hosts: ["*.x"]', 'hosts: ["**.x", y]', 'hosts: ["{t}.x"]', "hosts: [10.0.0.1]")
+_HOSTS = (
+    "",
+    "",
+    "",
+    "",
+    "hosts: [h.x]",
+    'hosts: ["*.x"]',
+    'hosts: ["**.x", y]',
+    'hosts: ["{t}.x"]',
+    "hosts: [10.0.0.1]",
+)
 _PATHS = (
-    *("", "paths: [/]", "paths: [/a]", "paths: [/a/]", 'paths: ["/a/*"]', 'paths: ["/a/**"]', 'paths: ["/{t}/b"]'),
+    *(
+        "",
+        "",
+        "",
+        "",
+        "paths: [/]",
+        "paths: [/a]",
+        "paths: [/a/]",
+        'paths: ["/a/*"]',
+        'paths: ["/a/**"]',
+        'paths: ["/{t}/b"]',
+    ),
     *('paths: ["/**"]', 'paths: ["/a/{u}/**", /b]', 'paths: ["/a%20b"]', 'paths: ["/{t}/{t}"]', 'paths: ["/*/"]'),
 )
-_METHODS = ("", "", "methods: [GET]", "methods: [POST, GET]", "methods: [get]")
+_METHODS = ("", "", "", "", "methods: [GET]", "methods: [POST, GET]", "methods: [get]")
 _CONDITIONS = (*[""] * 9, "headers: {x-h: [v]}")
 _ROUTES = ("any", "{grpc: [a.B/C]}", '{grpc: ["a.B/*"], hosts: [h.x]}')
 _EXTRAS = (
@@ -120,13 +150,13 @@ _SENT_HEADERS: tuple[tuple[tuple[str, str], ...], ...] = (
 )
 _SOURCES = ("127.0.0.2", "127.0.0.2", "127.1.0.1")
 _SPIFFE_PATHS = ("a", "b", "prod", "a/b", "b/a", "a/prod", "prod/a/b", "a/b/c", "c", "..a", "a/b/prod/c", "A")
-_DNS_NAMES = ("a.x", "b.x", "c.x", "A.x", "a.b.x", "q.a.x", "x", "other", "a-b.x")
+_DNS_NAMES = ("a.x", "b.x", "a.x", "b.x", "c.x", "A.x", "a.b.x", "q.a.x", "x", "other", "a-b.x")
 _ISSUERS = ("mesh", "mesh", "issuing", "partners", "branch", "stranger", "posing", "crossed", "short")
 
 
 def scenario(random: Random, *, calls: int = 8, questions: int = 40) -> Scenario:
     """One policy, which may have problems, and `calls` that ask `questions` each."""
-    trust = random.choice(ONE if random.random() < 0.5 else SEVERAL)
+    trust = random.choice(ONE if random.random() < 0.6 else SEVERAL)
     rules = tuple(_rule(random, trust, number) for number in range(random.randint(1, 6)))
     asked = tuple(question(random) for _ in range(questions))
     return Scenario(
@@ -138,10 +168,10 @@ def scenario(random: Random, *, calls: int = 8, questions: int = 40) -> Scenario
 
 def question(random: Random) -> Question:
     """One request; now and then a target that nobody wrote down."""
-    target = random.choice(_PLAIN_TARGETS if random.random() < 0.7 else _TARGETS)
+    target = random.choice(_PLAIN_TARGETS if random.random() < 0.8 else _TARGETS)
     while random.random() < 0.1:
         target += random.choice(_TAILS)
-    hosts: tuple[str, ...] = (random.choice(_PLAIN_HOSTS if random.random() < 0.7 else _SENT_HOSTS),)
+    hosts: tuple[str, ...] = (random.choice(_PLAIN_HOSTS if random.random() < 0.8 else _SENT_HOSTS),)
     if random.random() < 0.003:
         hosts = random.choice(((), (*hosts, "h.x"), (*hosts, *hosts)))
     if random.random() < 0.003:
@@ -154,47 +184,43 @@ def caller(random: Random, trust: Trust) -> Caller | None:
     """Who might be allowed, or only looks like it; None: shows no certificate."""
     if random.random() < 0.1:
         return None
-    uri, dns = _names_of_caller(random, trust)
+    issuer, domain = random.choice(trust.issuers)
+    if random.random() < 0.2:
+        issuer, domain = random.choice(_ISSUERS), random.choice((*trust.domains, "td", "other", None))
+    uri, dns = _names_of_caller(random, domain)
     oddity = random.random()
     return Caller(
-        by=random.choice(_ISSUERS if random.random() < 0.3 else trust.issuers),
+        by=issuer,
         uri=uri,
         dns=dns,
-        email=("q@m",) if oddity < 0.04 else (),
-        ip=("10.0.0.9",) if 0.04 < oddity < 0.08 else (),
+        email=("q@m",) if oddity < 0.02 else (),
+        ip=("10.0.0.9",) if 0.02 < oddity < 0.04 else (),
         subject=random.choice(("", "", "CN=a", "CN=b")),
-        serial=random.choice((REVOKED, NAMED)) if random.random() < 0.05 else 0,
-        days=10 if 0.08 < oddity < 0.11 else 1,
+        serial=random.choice((REVOKED, NAMED)) if random.random() < 0.03 else 0,
+        days=10 if 0.04 < oddity < 0.08 else 1,
         server_only=0.12 < oddity < 0.13,
         bare=0.2 < oddity < 0.3,
     )
 
 
-def _names_of_caller(random: Random, trust: Trust) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _names_of_caller(random: Random, domain: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """URI and DNS SANs; few, so that a certificate serves many scenarios."""
-    domain = random.choice(trust.domains) if trust.domains and random.random() < 0.93 else "other"
-    uri = f"spiffe://{domain}/{random.choice(_SPIFFE_PATHS)}"
+    uri = f"spiffe://{domain or 'td'}/{random.choice(_SPIFFE_PATHS)}"
     name = random.choice(_DNS_NAMES)
     odd = random.random()
-    if odd < 0.04:
+    if odd < 0.02:
         return (uri, "spiffe://td/b"), ()
-    if odd < 0.1:
+    if odd < 0.05:
         return (uri,), (name,)
-    if odd < 0.13:
+    if odd < 0.07:
         return (), (name, "b.x")
-    if odd < 0.15:
+    if odd < 0.08:
         return (), ()
-    likely = _tells_by_dns(random, trust) == (odd < 0.95)
-    return ((), (name,)) if likely else ((uri,), ())
-
-
-def _tells_by_dns(random: Random, trust: Trust) -> bool:
-    """Whether a caller of one of the entries is told by DNS name; at random where there are such and such."""
-    return trust.named is not None and (not trust.domains or random.random() < 0.5)
+    return ((), (name,)) if domain is None else ((uri,), ())
 
 
 def _rule(random: Random, trust: Trust, number: int) -> str:
-    effect = random.choice(("allow", "allow", "deny"))
+    effect = random.choice(("allow", "allow", "allow", "deny"))
     return f"{{id: r{number}, {effect}: {_selector(random, trust)}, to: {_route(random)}{random.choice(_EXTRAS)}}}"
 
 
@@ -205,10 +231,11 @@ def _selector(random: Random, trust: Trust, depth: int = 0) -> str:
         return form.format(parts[0] if "not" in form else ", ".join(parts))
     if random.random() < 0.12:
         return random.choice(_OTHERS if depth else (*_OTHERS, "unauthenticated", "anyone"))
-    if _tells_by_dns(random, trust):
+    domain = random.choice(trust.domains)
+    if domain is None:
         return f'{{{f"trust: {trust.named}, " if trust.named else ""}dns: "{random.choice(_NAMES)}"}}'
     segments = [random.choice(_SEGMENTS) for _ in range(random.randint(1, 3))]
-    uri = "/".join([f"spiffe://{random.choice(trust.domains)}", *segments])
+    uri = "/".join([f"spiffe://{domain}", *segments])
     return f'{{uri: "{uri}{random.choice(("", "", "/**"))}"}}'
 
 

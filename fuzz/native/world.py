@@ -1,6 +1,6 @@
 """The authorities and callers of this fuzzing: keys and dates are made anew for each run."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Self
@@ -68,6 +68,7 @@ class World:
 
     def __init__(self) -> None:
         mesh, partners = Authority.root("mesh"), Authority.root("partners")
+        late = Authority.root("late", now=mesh.now + timedelta(hours=12))
         short = mesh.intermediate("short", path_length=0)
         self.authorities = {
             "mesh": mesh,
@@ -75,6 +76,9 @@ class World:
             # What `below` issues has more CAs above it than the path length of `short` lets it have.
             "short": short,
             "below": short.intermediate("below"),
+            # What `early` issues is in force, and the CA above it is not yet.
+            "late": late,
+            "early": replace(late, now=mesh.now).intermediate("early"),
             "partners": partners,
             "branch": partners.intermediate("branch"),
             "stranger": Authority.root("stranger"),

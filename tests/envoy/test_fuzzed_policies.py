@@ -9,7 +9,8 @@ import pytest
 from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.matcher import in_order
 from extauth.native.names import Names
-from fuzz.native import fleet
+from fuzz.native import fleet, run
+from fuzz.native.__main__ import main
 from fuzz.native.cases import Question, Seed
 from fuzz.native.compare import Outcome
 from fuzz.native.grammar import scenario
@@ -28,6 +29,7 @@ ALLOWED = Seed(
     "127.0.0.2",
     Question("GET", "/", ("h.x",), (("x-h", "v"),)),
 )
+DENIED = replace(ALLOWED, caller=Caller("mesh", uri=("spiffe://td/b",)))
 
 
 @pytest.mark.timeout(400)
@@ -51,8 +53,7 @@ def test_every_seed_is_answered_as_the_engine_says(envoy_binary: Path) -> None:
 
 
 def test_a_request_is_let_through_and_the_same_of_another_caller_is_not(envoy_binary: Path) -> None:
-    other = replace(ALLOWED, caller=Caller("mesh", uri=("spiffe://td/b",)))
-    outcome = replayed(envoy_binary, [ALLOWED, other])
+    outcome = replayed(envoy_binary, [ALLOWED, DENIED])
     assert (outcome.decided, outcome.allowed, outcome.differences) == (2, 1, [])
 
 
@@ -76,13 +77,43 @@ def test_the_same_seed_makes_the_same_scenarios() -> None:
     assert scenario(Random(1)) != scenario(Random(2))
 
 
-def test_an_envoy_that_lets_too_much_through_is_found_out(envoy_binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def opened(policy: PolicySet, time: float, ports: tuple[int, ...] = ()) -> Compiled:
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Envoy that lets everybody in whom it does not turn away at the handshake."""
+
+    def compiled(policy: PolicySet, time: float, ports: tuple[int, ...] = ()) -> Compiled:
         everything = Names(policy.generation).allowed_by("r0")
         return replace(compiled_from_policy(policy, time, ports), decides=in_order([], everything))
 
-    monkeypatch.setattr(fleet, "compiled_from_policy", opened)
-    other = replace(ALLOWED, caller=Caller("mesh", uri=("spiffe://td/b",)))
-    (found,) = replayed(envoy_binary, [ALLOWED, other]).differences
+    monkeypatch.setattr(fleet, "compiled_from_policy", compiled)
+
+
+@pytest.mark.usefixtures("opened")
+def test_an_envoy_that_lets_too_much_through_is_found_out(envoy_binary: Path) -> None:
+    (found,) = replayed(envoy_binary, [ALLOWED, DENIED]).differences
     assert found.about == "let through, the engine says deny (denied_by_rule r1)"
-    assert found.caller == other.caller
+    assert found.caller == DENIED.caller
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_run_that_finds_a_difference_ends_with_1_and_the_seed_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "BATCH", 1)
+    monkeypatch.setattr(run, "scenario", lambda random: DENIED.scenario)
+    assert main(["--cases", "1", "--findings", str(tmp_path)]) == 1
+    (path,) = tmp_path.iterdir()
+    assert f"kept as {path}" in capsys.readouterr().out
+    (seed,) = seeds(tmp_path)
+    assert (seed.caller, seed.question.headers) == (DENIED.caller, ())
+    assert main(["--again", "--findings", str(tmp_path)]) == 1
+    assert "1 differ" in capsys.readouterr().out
+
+
+def test_a_run_without_a_difference_ends_with_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "BATCH", 2)
+    assert main(["--seed", "3", "--cases", "10", "--findings", str(tmp_path)]) == 0
+    assert "0 differ" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
