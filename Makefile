@@ -2,6 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CASES := 1000000
+SEED := 1
 READY := $(VENV)/.ready
 
 # The first interpreter that is new enough; `make PYTHON=/path/to/python3.12 test` takes another one.
@@ -35,8 +37,9 @@ check: $(READY) ## lint, format, types, import law, generated code and docs
 bench: $(READY) ## one table of what a decision costs
 	$(BIN)/python -m bench
 
-fuzz: $(READY) ## hostile input against one law after the other, a minute in all
+fuzz: $(READY) ## hostile input, and a million requests through a real Envoy: `make fuzz CASES=50000 SEED=7`
 	$(BIN)/python -m fuzz --seconds 60
+	$(BIN)/python -m fuzz.native --cases $(CASES) --seed $(SEED)
 	PEERGATE_EXAMPLES=5000 $(BIN)/python -m pytest tests/extauth/native/test_against_the_engine.py --timeout 3600
 
 soak: $(READY) ## policies, certificates, CAs and CRLs swapped under load, clients that stall, outages of OCSP and xds

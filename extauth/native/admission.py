@@ -1,13 +1,15 @@
-"""Which certificates Envoy may judge by itself: those of one trust entry whose CAs leave no question open.
+"""Which certificates Envoy may judge by itself: those of trust entries whose CAs leave no question open.
 
-A name is not a bundle: Envoy knows the names in a certificate, not the anchor above it. So there must be one entry,
-and every CA that a client presents must be one that the policy names: then each path leads through CAs that are judged
-here, once, and what changes with time has a deadline.
+A name is not a bundle: Envoy knows the names in a certificate, not the anchor above it. So there must be one entry, or
+the issuer must tell which (`extauth.native.issuers`), and every CA that a client presents must be one that the policy
+names: then each path leads through CAs that are judged here, once, and what changes with time has a deadline.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from extauth.native.issuers import issuers_by_entry
 from policies.engine.policy_set import PolicySet
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Authorities, PathSearch, authority_problem
@@ -21,31 +23,77 @@ from policies.peer.trust import TrustEntry, TrustStore
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """What Envoy needs to know of the one trust entry.
+class EntryAdmission:
+    """What Envoy needs to know of one trust entry.
 
-    - `authorities`: SHA-256 of the CAs that a client may present, hex.
+    - `asked`: why its callers are asked about; empty if Envoy judges them.
+    - `issuers`: as Envoy writes the names of its CAs; unused where it is the only entry.
+    - `authorities`: SHA-256 of the CAs that its callers may present, hex.
     - `until`: epoch seconds after which peergate is asked again: a CA has expired, or no CRL is current.
-    - `serials`: of what the CRLs list, whoever issued it.
     - `max_lifetime`: seconds, None = unbounded.
-    - `stamp`: what tells connections that were let in by these CAs from those that were let in by others.
     """
 
     entry: str
+    asked: str
     trust_domain: TrustDomain | None
+    issuers: tuple[str, ...]
     authorities: tuple[str, ...]
     until: float
-    serials: frozenset[int]
     max_lifetime: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What Envoy needs to know of all trust entries, of which it judges at least one.
+
+    - `serials`: of what the CRLs list, whoever issued it: what is revoked under one entry is refused under every one.
+    - `stamp`: what tells connections that were let in by these CAs from those that were let in by others.
+    """
+
+    entries: tuple[EntryAdmission, ...]
+    serials: frozenset[int]
     stamp: str
+
+    @property
+    def judged(self) -> tuple[EntryAdmission, ...]:
+        """The entries whose callers Envoy judges."""
+        return tuple(entry for entry in self.entries if not entry.asked)
+
+    @property
+    def until(self) -> float:
+        """Epoch seconds after which peergate is asked again about some of them."""
+        return min(entry.until for entry in self.judged)
 
 
 def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
     """The admission of the policy's certificates from `time` (epoch seconds) on, or why every request is asked."""
     entries = policy.trust.entries
-    if len(entries) != 1:
-        return "trust" if entries else "no-trust"
-    (entry,) = entries
+    if not entries:
+        return "no-trust"
+    issuers = issuers_by_entry(entries)
+    found = tuple(_entry_admission(entry, issuers[entry.name], policy.trust, time) for entry in entries)
+    if all(entry.asked for entry in found):
+        # One entry after the other: that they cannot be told apart is not what to mend first.
+        return next((entry.asked for entry in found if entry.asked != "trust"), "trust")
+    heeded = (crl for entry in entries if entry.revocation is not Revocation.OFF for crl in entry.crls)
+    return Admission(found, frozenset[int]().union(*(crl.serials for crl in heeded)), _stamp(entries))
+
+
+def _entry_admission(entry: TrustEntry, issuers: tuple[str, ...], store: TrustStore, time: float) -> EntryAdmission:
+    asked = "trust" if len(store.entries) > 1 and not issuers else _problem(entry, store, time)
+    return EntryAdmission(
+        entry=entry.name,
+        asked=asked,
+        trust_domain=entry.spiffe_trust_domain,
+        issuers=issuers,
+        authorities=tuple(sorted({ca.sha256.hex() for ca in entry.authorities})),
+        until=_until(entry, store, time),
+        max_lifetime=entry.max_lifetime,
+    )
+
+
+def _problem(entry: TrustEntry, store: TrustStore, time: float) -> str:
+    """Why the callers of `entry` are asked about; empty if Envoy can judge them."""
     if entry.min_rsa_bits != MIN_RSA_BITS:
         return "min_rsa_bits"
     if entry.ocsp is not None and entry.revocation is not Revocation.OFF:
@@ -55,28 +103,28 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
     if entry.unfetched and entry.revocation is Revocation.REQUIRE:
         return "revocation"
     # A CA that has ended lets nobody in anew, but its connections and sessions may still be there.
-    if any(ca.not_after < time or _is_questionable(ca, entry, policy.trust) for ca in entry.authorities):
+    if not entry.authorities or any(
+        ca.not_after < time or _is_questionable(ca, entry, store) for ca in entry.authorities
+    ):
         return "authority"
-    until = min((ca.not_after for ca in entry.authorities), default=-math.inf)
+    return "revocation" if _until(entry, store, time) < time else ""
+
+
+def _until(entry: TrustEntry, store: TrustStore, time: float) -> float:
+    ends = [ca.not_after for ca in entry.authorities]
     if entry.revocation is Revocation.REQUIRE:
-        until = min(until, *(_proven_until(ca, policy.trust, time) for ca in entry.authorities))
-    heeded = () if entry.revocation is Revocation.OFF else entry.crls
-    return Admission(
-        entry=entry.name,
-        trust_domain=entry.spiffe_trust_domain,
-        authorities=tuple(sorted({ca.sha256.hex() for ca in entry.authorities})),
-        until=until,
-        serials=frozenset[int]().union(*(crl.serials for crl in heeded)),
-        max_lifetime=entry.max_lifetime,
-        stamp=_stamp(entry),
-    )
+        ends += [_proven_until(ca, store, time) for ca in entry.authorities]
+    return min(ends, default=-math.inf)
 
 
-def _stamp(entry: TrustEntry) -> str:
-    """Sixteen hex digits over the CAs of `entry`, and which of them are anchors."""
-    anchors = ",".join(sorted(ca.sha256.hex() for ca in entry.anchors))
-    others = ",".join(sorted(ca.sha256.hex() for ca in entry.intermediates))
-    return sha256(f"{anchors};{others}".encode()).hex()[:16]
+def _stamp(entries: Sequence[TrustEntry]) -> str:
+    """Sixteen hex digits over the CAs of each entry, and which of them are anchors."""
+    told = []
+    for entry in entries:
+        anchors = ",".join(sorted(ca.sha256.hex() for ca in entry.anchors))
+        others = ",".join(sorted(ca.sha256.hex() for ca in entry.intermediates))
+        told.append(f"{anchors};{others}")
+    return sha256("|".join(sorted(told)).encode()).hex()[:16]
 
 
 def _is_questionable(ca: Certificate, entry: TrustEntry, store: TrustStore) -> bool:
@@ -96,7 +144,8 @@ def _is_questionable(ca: Certificate, entry: TrustEntry, store: TrustStore) -> b
         (),
         lambda child, issuer: child.signature.verifies(issuer.public_key),
     )
-    search.run(ca)
+    # Envoy takes each of these CAs as an anchor, whatever those above it say of the length of a path.
+    search.run_below(ca)
     return not search.paths and ca not in entry.anchors
 
 

@@ -7,7 +7,7 @@ engine's three-valued logic says for which rules that matters; nothing here deci
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from extauth.native.admission import Admission
+from extauth.native.admission import EntryAdmission
 from extauth.native.expressions import ONLY_DNS, ONLY_URI, dns_sans, name_sans, spiffe_sans, svid_sans
 from extauth.native.limits import MAX_CALLER_OVERLAPS, MAX_CALLER_PATTERNS
 from extauth.native.mentioned import Mentioned
@@ -73,8 +73,8 @@ class NativeCallers:
         yield from (pattern.caller for pattern in self.patterns)
 
 
-def native_callers(policy: PolicySet, admission: Admission, mentioned: Mentioned) -> NativeCallers:
-    """The classes of callers of a policy with one trust entry."""
+def native_callers(policy: PolicySet, admission: EntryAdmission, mentioned: Mentioned) -> NativeCallers:
+    """The classes of callers of one trust entry."""
     judge = _Judge(policy, frozenset({admission.entry}))
     if admission.trust_domain is None:
         names = _DnsNames(mentioned.names)

@@ -8,12 +8,13 @@ would.
 from dataclasses import dataclass
 from functools import reduce
 
-from extauth.native.admission import Admission, admission_from_policy
+from extauth.native.admission import Admission, EntryAdmission, admission_from_policy
 from extauth.native.callers import NativeCaller, NativeCallers, Pattern, native_callers
 from extauth.native.expressions import PLAIN_PATH, known_chain, ordinary_host
 from extauth.native.items import Items, Masks
 from extauth.native.matcher import (
     CHAIN,
+    ISSUER,
     PATH,
     SANS,
     SERIAL,
@@ -41,7 +42,7 @@ from runtime.envoy.proto_json import Json
 _ANY_ADDRESS = ("0.0.0.0/0", "::/0")
 #: Of visible ASCII everything but small letters, which the engine refuses.
 _METHOD = rf"[!-`{{-~]{{1,{MAX_METHOD_CHARS}}}"
-_SANS, _CHAIN = state_input(SANS), state_input(CHAIN)
+_SANS, _CHAIN, _ISSUER = state_input(SANS), state_input(CHAIN), state_input(ISSUER)
 #: Holds of every request that has come past the gates: the text is never empty.
 _ALWAYS = negated(equals(_SANS, ""))
 #: No certificate was presented: there is neither a name nor a chain.
@@ -78,15 +79,22 @@ def compiled_from_policy(
     if isinstance(admission, str):
         return asking_everything(admission)
     mentioned = mentioned_by_policy(policy)
-    callers = native_callers(policy, admission, mentioned)
-    compilation = _Compilation(policy, callers, Names(policy.generation), ports)
+    entries = [_Entry(policy, entry, ports, mentioned) for entry in admission.judged]
     gates = [
         *_first_gates(policy, ports),
-        (all_of([_WITHOUT_CERTIFICATE, short_path()]), compilation.without_certificate()),
-        *_certificate_gates(admission, callers.admitted, mentioned),
+        (all_of([_WITHOUT_CERTIFICATE, short_path()]), entries[0].without_certificate()),
+        *_serial_gates(admission.serials, mentioned),
         *([(negated(equals(state_input(TRUST), admission.stamp)), asked("trust-changed"))] if stamped else []),
     ]
-    return Compiled(compilation.matcher(gates), _names(callers), admission)
+    if len(admission.entries) == 1:
+        return Compiled(entries[0].matcher(gates), entries[0].names(), admission)
+    elsewhere = [
+        (_issued_by(entry), asked(entry.asked)) for entry in admission.entries if entry.asked and entry.issuers
+    ]
+    told_apart = [(_issued_by(entry.admission), nested(entry.matcher([]))) for entry in entries]
+    named = [(_issued_by(entry.admission), nested(names)) for entry in entries if (names := entry.names()) is not None]
+    decides = in_order([*gates, *told_apart, *elsewhere], asked("trust"))
+    return Compiled(decides, in_order(named) if named else None, admission)
 
 
 def _first_gates(policy: PolicySet, ports: tuple[int, ...]) -> list[tuple[Json, Json]]:
@@ -104,29 +112,43 @@ def _first_gates(policy: PolicySet, ports: tuple[int, ...]) -> list[tuple[Json, 
     return gates
 
 
-def _certificate_gates(admission: Admission, admitted: str, mentioned: Mentioned) -> list[tuple[Json, Json]]:
-    """What is asked about a certificate, before any rule is looked at."""
-    gates = [
-        (negated(fits(_SANS, admitted)), asked("certificate")),
-        (negated(fits(_CHAIN, known_chain(list(admission.authorities)))), asked("chain")),
-        (negated(validity(admission)), asked("validity")),
-    ]
-    serials = {f"{serial:x}": asked("revocation") for serial in sorted(admission.serials) if serial >= 0}
+def _issued_by(admission: EntryAdmission) -> Json:
+    """A CA of the entry has issued the certificate: the issuer tells where there are several entries."""
+    return any_of_these([equals(_ISSUER, name) for name in admission.issuers])
+
+
+def _serial_gates(revoked: frozenset[int], mentioned: Mentioned) -> list[tuple[Json, Json]]:
+    """What is asked about a certificate for its serial number, whoever issued it. Once: it may be a long list."""
+    serials = {f"{serial:x}": asked("revocation") for serial in sorted(revoked) if serial >= 0}
     serials |= {f"{serial:x}": asked("serial") for serial in sorted(mentioned.serials)}
-    if serials:
-        padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
-        gates.append((_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded))))
-    return gates
+    if not serials:
+        return []
+    padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
+    return [(_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded)))]
 
 
-class _Compilation:
-    """The rules of one policy about its native callers."""
+class _Entry:
+    """The rules of one policy about the native callers of one trust entry."""
 
-    def __init__(self, policy: PolicySet, callers: NativeCallers, names: Names, ports: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        policy: PolicySet,
+        admission: EntryAdmission,
+        ports: tuple[int, ...],
+        mentioned: Mentioned,
+    ) -> None:
+        self.admission = admission
+        callers = native_callers(policy, admission, mentioned)
+        # What is asked about a certificate of this entry before any rule is looked at.
+        self._gates = [
+            (negated(fits(_SANS, callers.admitted)), asked("certificate")),
+            (negated(fits(_CHAIN, known_chain(list(admission.authorities)))), asked("chain")),
+            (negated(validity(admission)), asked("validity")),
+        ]
         self._items = Items(policy)
         self._callers = callers
-        self._names = names
-        self._places = Places(names, ports)
+        self._names = Names(policy.generation)
+        self._places = Places(self._names, ports)
         # Rules about every caller stand once, before and after those about some. Where a caller may have no class, each
         # class has them all instead, and ends in a verdict.
         masks = [Masks.of(caller) for caller in callers.certified()]
@@ -140,13 +162,18 @@ class _Compilation:
         verdict = self._names.denied_without_certificate()
         return self._places.branch(self._items.of(Masks.of(self._callers.anonymous)), verdict) or verdict
 
+    def names(self) -> Json | None:
+        """A matcher that finds, as the name of an action, the identities of a caller; None if nobody has one."""
+        return _names(self._callers)
+
     def matcher(self, gates: list[tuple[Json, Json]]) -> Json:
+        """What decides about every certificate of the entry, after `gates`; it ends in a verdict or a question."""
         common = self._common
         first, last = self._items.split(common)
         ending = self._names.denied_by_default() if self._callers.complete else asked("identity")
         if (allowing := self._places.branch(last)) is not None:
             ending = nested(in_order([(_ALWAYS, allowing)], ending))
-        entries = list(gates)
+        entries = [*gates, *self._gates]
         if (opening := self._places.branch(first)) is not None:
             entries.append((_ALWAYS, opening))
         by_pattern = [

@@ -5,7 +5,7 @@ of it, every request is asked; where nobody answers, it is denied.
 """
 
 from extauth.native.compile import Compiled
-from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL, TRUST
+from extauth.native.matcher import CHAIN, ISSUER, PATH, SANS, SERIAL, TRUST
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
 from extauth.native.told import TOLD, Told, fields_from_told
 from extauth.native.validity import NOT_AFTER, NOT_BEFORE
@@ -32,6 +32,7 @@ _CONNECTION_FACTS = {
     SANS: "%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_EMAIL_SAN%|%DOWNSTREAM_PEER_IP_SAN%",
     CHAIN: "%DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256%",
     SERIAL: "%DOWNSTREAM_PEER_SERIAL%",
+    ISSUER: "%DOWNSTREAM_PEER_ISSUER%",
     _NOT_AFTER_STATE: "%DOWNSTREAM_PEER_CERT_V_END(%s)%",
     _NOT_BEFORE_STATE: "%DOWNSTREAM_PEER_CERT_V_START(%s)%",
 }

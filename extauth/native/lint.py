@@ -6,12 +6,12 @@ Found by the same steps that the compiler takes, so that what is said here is wh
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from extauth.native.admission import admission_from_policy
+from extauth.native.admission import Admission, admission_from_policy
 from extauth.native.callers import NativeCaller, NativeCallers, native_callers
 from extauth.native.items import unsaid_of_rule
 from extauth.native.limits import MAX_COMPARED_RULES
 from extauth.native.mentioned import mentioned_by_policy
-from extauth.native.report import HINTS, WORDS
+from extauth.native.report import HINTS, WORDS, rules_elsewhere
 from policies.authoring.lint.finding import Finding, LintCode
 from policies.authoring.lint.places import Places, places_from_files
 from policies.authoring.matrix.reach import ways_meet
@@ -33,20 +33,25 @@ def native_findings(policy: PolicySet, files: Mapping[str, bytes], time: float) 
     if policy.strict_sni:
         stands = (file.strict_sni.at for file in places.documents if file.strict_sni is not None)
         return (_whole(next(stands, _beginning(places)), "strict_sni"),)
-    callers = native_callers(policy, admission, mentioned_by_policy(policy))
-    found = _Asking(policy, places, callers)
-    whole = () if callers.complete else (_whole(_beginning(places), "many-callers"),)
-    return (*whole, *found.identities(), *found.rules())
+    mentioned = mentioned_by_policy(policy)
+    callers = [native_callers(policy, entry, mentioned) for entry in admission.judged]
+    elsewhere = _union(rules for _, rules in rules_elsewhere(policy, admission, mentioned))
+    found = _Asking(policy, places, callers, elsewhere)
+    complete = all(of_entry.complete for of_entry in callers)
+    whole = () if complete else (_whole(_beginning(places), "many-callers"),)
+    return (*whole, *_entries(admission, places), *found.identities(), *found.rules())
 
 
 class _Asking:
     """What is asked of one policy of which Envoy decides a part."""
 
-    def __init__(self, policy: PolicySet, places: Places, callers: NativeCallers) -> None:
+    def __init__(self, policy: PolicySet, places: Places, callers: Sequence[NativeCallers], elsewhere: int) -> None:
+        """`callers`: of each trust entry that Envoy judges, at least one. `elsewhere`: the rules about all others."""
+        self._elsewhere = elsewhere
         self._policy = policy
         self._places = places
-        self._classes = (*callers.certified(), callers.anonymous)
-        self._certified = (*callers.certified(),)
+        self._certified = tuple(caller for of_entry in callers for caller in of_entry.certified())
+        self._classes = (*self._certified, callers[0].anonymous)
         self._labels = _route_labels(policy)
         self._meeting: dict[tuple[int, int], bool] = {}
         self._compared = 0
@@ -98,7 +103,7 @@ class _Asking:
         if bit & unclear:
             named = {self._policy.identities[position].name for position in rule.callers}
             return "" if any(named.intersection(caller.untold) for caller in self._classes) else "identity"
-        return "" if bit & known else "certificate"
+        return "" if bit & (known | self._elsewhere) else "certificate"
 
     def _unsaid(self, rule: Rule) -> str:
         ways = (way for route in rule.routes for way in self._policy.routes[route].alternatives)
@@ -137,6 +142,16 @@ class _Asking:
             "any route" if rule.anywhere else self._labels[route] for rule in rules for route in rule.routes or (-1,)
         )
         return _few(names)
+
+
+def _entries(admission: Admission, places: Places) -> Iterator[Finding]:
+    """The trust entries whose callers are asked about, whatever they call."""
+    stands = {entry.name.text: entry.name.at for file in places.documents for entry in file.trust}
+    for entry in admission.entries:
+        if entry.asked:
+            why = WORDS.get(entry.asked, entry.asked)
+            message = f"Envoy asks about every request of the callers of trust entry `{entry.entry}`: {why}"
+            yield Finding(stands[entry.entry], LintCode.NATIVE_CALLERS_ASKED, message, HINTS.get(entry.asked, ""))
 
 
 def _whole(at: Position, why: str) -> Finding:

@@ -80,15 +80,18 @@ def _decided(kind: str) -> Json:
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 
 
-def native_decision_from_line(line: bytes, trust_of: Callable[[str], tuple[str, ...]]) -> NativeDecision:
-    """One decision. `trust_of`: the entries of a generation, which vouch for every caller. Raises ValueError."""
+def native_decision_from_line(line: bytes, trust_of: Callable[[str, str], tuple[str, ...]]) -> NativeDecision:
+    """One decision. `trust_of`: the entry of a generation that vouches, by the issuer as Envoy writes it.
+
+    Raises ValueError.
+    """
     found = json.loads(line)
     if not isinstance(found, dict):
         raise ValueError("the line is no object")  # noqa: TRY004 - one error for whatever is wrong with a line
     verdict = verdict_from_name(_text(found, "decided"))
     if verdict is None:
         raise ValueError("peergate was asked, so it has the record")
-    trust = trust_of(verdict.generation)
+    trust = trust_of(verdict.generation, _text(found, "issuer"))
     peer = _peer(found, trust)
     moment = float(_text(found, "time"))
     shadow = _shadow(found, verdict.generation)

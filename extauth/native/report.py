@@ -1,22 +1,22 @@
 """What of a policy Envoy decides by itself, rule by rule, and why it asks about the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from extauth.native.admission import admission_from_policy
+from extauth.native.admission import Admission, admission_from_policy
 from extauth.native.callers import NativeCaller, native_callers
 from extauth.native.items import unsaid_of_rule
-from extauth.native.mentioned import mentioned_by_policy
+from extauth.native.mentioned import Mentioned, mentioned_by_policy
 from policies.engine.policy_set import PolicySet
 from policies.engine.rule import Rule
 
 #: What Envoy cannot say, in words: what an author can change.
 WORDS = {
-    "trust": "the policy has several trust entries, and Envoy does not show which one vouches for a name",
+    "trust": "a CA of the trust entry has the name of one of another entry, is above or below one, or is named oddly",
     "no-trust": "the policy has no trust entry",
     "min_rsa_bits": "the trust entry sets min_rsa_bits, and Envoy does not show the length of keys",
     "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or leads to no anchor",
-    "revocation": "a CRL that the trust entry requires has not been fetched",
+    "revocation": "the trust entry requires a current CRL of each of its CAs, and has none of one of them",
     "crl_urls": "the trust entry has CRLs that certificates name, which Envoy does not look for",
     "ocsp": "the trust entry asks an OCSP responder, which Envoy does not do for client certificates",
     "strict_sni": "strict_sni compares the server name with the host",
@@ -31,11 +31,11 @@ WORDS = {
 }
 #: How to write it so that Envoy decides; none where nothing is wrong with the policy itself.
 HINTS = {
-    "trust": "let one listener have the callers of one trust entry, with a policy of its own",
+    "trust": "give CAs of different trust entries names of their own, or give each entry a listener and a policy",
     "no-trust": "name the CAs of the callers under `trust`",
     "min_rsa_bits": "take it out where the CA keeps to it by itself",
     "authority": "give the trust entry only CAs that are in force and have no name constraints",
-    "revocation": "let peergate reach the CRL, or give it as a file",
+    "revocation": "give a CRL of each CA, anchors and intermediates, under `crls`, and let peergate reach it",
     "crl_urls": "name the CRLs of the CAs under `crls`, as files or by `url`",
     "ocsp": "use CRLs, under `crls`, in place of `ocsp`",
     "strict_sni": "take it out where `hosts` in the routes are enough",
@@ -78,20 +78,35 @@ def report_from_policy(policy: PolicySet, time: float) -> NativeReport:
     if isinstance(admission, str):
         why = (admission,)
         return NativeReport(tuple(RuleReport(rule.id, ("shadow",) if rule.shadow else why) for rule in policy.rules))
-    found = native_callers(policy, admission, mentioned_by_policy(policy))
-    callers = (*found.certified(), found.anonymous)
+    mentioned = mentioned_by_policy(policy)
+    found = [native_callers(policy, entry, mentioned) for entry in admission.judged]
+    callers = [caller for of_entry in found for caller in (*of_entry.certified(), of_entry.anonymous)]
+    elsewhere = rules_elsewhere(policy, admission, mentioned)
     known = _union(caller.allow | caller.deny for caller in callers)
     unclear = _union(caller.unsure | caller.missed for caller in callers)
     unnamed = _union(_spoken_of(caller) for caller in callers if caller.unclear)
     return NativeReport(
         tuple(
-            RuleReport(rule.id, tuple(_asked(policy, rule, policy.bit(position), known, unclear | unnamed)))
+            RuleReport(rule.id, tuple(dict.fromkeys(why)))
             for position, rule in enumerate(policy.rules)
+            for why in [_asked(policy, rule, policy.bit(position), known, unclear | unnamed, elsewhere)]
         )
     )
 
 
-def _asked(policy: PolicySet, rule: Rule, bit: int, known: int, unclear: int) -> Iterator[str]:
+def rules_elsewhere(policy: PolicySet, admission: Admission, mentioned: Mentioned) -> tuple[tuple[str, int], ...]:
+    """Why the callers of some trust entries are asked about, each with the rules about them, one bit a rule."""
+    return tuple(
+        (entry.asked, _union(map(_spoken_of, native_callers(policy, entry, mentioned).certified())))
+        for entry in admission.entries
+        if entry.asked
+    )
+
+
+def _asked(
+    policy: PolicySet, rule: Rule, bit: int, known: int, unclear: int, elsewhere: Sequence[tuple[str, int]]
+) -> Iterator[str]:
+    """`elsewhere`: why the callers of some trust entries are asked about, with the rules about them."""
     if rule.shadow:
         yield "shadow"
         return
@@ -99,9 +114,11 @@ def _asked(policy: PolicySet, rule: Rule, bit: int, known: int, unclear: int) ->
         yield unsaid
     if any(place.headers for route in rule.routes for place in policy.routes[route].alternatives):
         yield "headers"
+    whole = [why for why, rules in elsewhere if bit & rules]
+    yield from whole
     if bit & unclear:
         yield "identity"
-    elif not bit & known:
+    elif not bit & known and not whole:
         yield "certificate"
 
 
@@ -109,7 +126,7 @@ def _spoken_of(caller: NativeCaller) -> int:
     return caller.allow | caller.deny | caller.unsure | caller.missed
 
 
-def _union(masks: Iterator[int]) -> int:
+def _union(masks: Iterable[int]) -> int:
     whole = 0
     for mask in masks:
         whole |= mask

@@ -7,16 +7,18 @@ as request headers of our own, which are written over whatever was received and 
 import math
 from collections.abc import Iterable, Sequence
 
-from extauth.native.admission import Admission
+from extauth.native.admission import EntryAdmission
 from extauth.native.limits import MAX_PATH_CHARS
+from policies.peer.limits import MAX_SPIFFE_ID_BYTES
 from runtime.envoy.proto_json import Json, JsonValue, typed
+from runtime.identity_headers import SPIFFE_ID
 
 #: Private headers: notAfter and notBefore of the leaf, seconds since the epoch.
 NOT_AFTER, NOT_BEFORE = "x-peergate-not-after", "x-peergate-not-before"
 
 
-def validity(admission: Admission) -> Json:
-    """A predicate: the leaf is in date, no deadline of the policy has passed, and the path is not too long to judge.
+def validity(admission: EntryAdmission) -> Json:
+    """A predicate: the leaf is in date, no deadline of its entry has passed, and path and SPIFFE ID are not too long.
 
     Where a date cannot be read, it does not hold.
     """
@@ -27,8 +29,13 @@ def validity(admission: Admission) -> Json:
         tree.call("_<=_", now, tree.call("timestamp", not_after)),
         _short_path(tree),
     ]
-    if math.isfinite(admission.until):
-        until = tree.call("timestamp", tree.integer(math.floor(admission.until)))
+    if admission.trust_domain is not None:
+        # Only ASCII is admitted: characters are bytes.
+        length = tree.call("size", tree.header(SPIFFE_ID))
+        conditions.append(tree.call("_<=_", length, tree.integer(MAX_SPIFFE_ID_BYTES)))
+    if admission.until < math.inf:
+        # A deadline that lies before all times has passed, too.
+        until = tree.call("timestamp", tree.integer(math.floor(max(admission.until, 0))))
         conditions.append(tree.call("_<=_", tree.field(tree.name("request"), "time"), until))
     if admission.max_lifetime is not None:
         lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))

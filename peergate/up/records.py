@@ -99,7 +99,7 @@ class NativeRecords:
 
     def _take(self, line: bytes) -> None:
         try:
-            found = native_decision_from_line(line, self._trust_of)
+            found = native_decision_from_line(line, self._look.trust)
         except (ValueError, KeyError) as error:
             if self._complaint.due():
                 facts = {"error": str(error), "line": repr(line[:200])}
@@ -143,7 +143,3 @@ class NativeRecords:
             decision = replace(decision, problems=(*decision.problems, "shadow rules were not evaluated inside Envoy"))
         self._serving.metrics.native_shadow[result].inc()
         return seen._replace(decision=decision)
-
-    def _trust_of(self, generation: str) -> tuple[str, ...]:
-        policy = self._look.policy(generation)
-        return () if policy is None else tuple(entry.name for entry in policy.trust.entries)

@@ -3,9 +3,11 @@
 Laws: the verdict stays the one that Envoy enforced; what its access log does not tell is not evaluated, and said so.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from extauth.native.issuers import trust_by_issuer
 from extauth.native.mentioned import goes_beyond_names
 from extauth.native.records import NativeDecision
 from extauth.native.told import UntoldError, authorities_from_policy, headers_from_line, presented_from_line
@@ -35,10 +37,14 @@ class Seen(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """A generation. `beyond_names`: whether its rules ask for more of a certificate than every line tells."""
+    """A generation. `beyond_names`: whether its rules ask for more of a certificate than every line tells.
+
+    `trust`: as of `trust_by_issuer`.
+    """
 
     policy: PolicySet
     beyond_names: bool
+    trust: Callable[[str], tuple[str, ...]]
 
 
 class SecondLook:
@@ -53,7 +59,8 @@ class SecondLook:
 
     def know(self, policy: PolicySet) -> None:
         """Decisions of this generation may come, and those of the last few before it. Called in any thread."""
-        known = {**self._known, policy.generation: _Known(policy, goes_beyond_names(policy))}
+        trust = trust_by_issuer(policy.trust.entries)
+        known = {**self._known, policy.generation: _Known(policy, goes_beyond_names(policy), trust)}
         known = dict(list(known.items())[-_GENERATIONS:])
         authorities: dict[str, str] = {}
         for generation in known.values():
@@ -64,6 +71,11 @@ class SecondLook:
         """The policy of a generation, if it is still known."""
         known = self._known.get(generation)
         return None if known is None else known.policy
+
+    def trust(self, generation: str, issuer: str) -> tuple[str, ...]:
+        """The entry that vouches for a caller, by the issuer as Envoy writes it; nothing if that is not known."""
+        known = self._known.get(generation)
+        return () if known is None else known.trust(issuer)
 
     def seen(self, found: NativeDecision) -> Seen:
         """What is to be recorded of a decision that was made inside Envoy."""

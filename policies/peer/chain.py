@@ -83,6 +83,10 @@ class PathSearch:
         """Find the paths of `leaf`, at most MAX_PATHS."""
         self._extend((leaf,))
 
+    def run_below(self, ca: Certificate) -> None:
+        """Find the paths of whatever `ca` issues, of which nothing else is known: `ca` itself stands for it."""
+        self._extend((ca, ca))
+
     def _extend(self, path: tuple[Certificate, ...]) -> None:
         child = path[-1]
         if child.signature.weakness:

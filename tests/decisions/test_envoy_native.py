@@ -91,9 +91,8 @@ class NativeFronts:
         look = SecondLook(Metrics(), FixedPolicy(policy))
         look.know(policy)
         lines = (self._folder / self._file / "decided.log").read_bytes().splitlines()
-        trust = tuple(entry.name for entry in policy.trust.entries)
         for line, case in zip(lines, decided, strict=True):
-            seen = look.seen(native_decision_from_line(line, lambda _: trust))
+            seen = look.seen(native_decision_from_line(line, look.trust))
             expected = (case.expect.reason, tuple(case.expect.rules))
             assert seen.whole, (case, seen.decision.problems)
             assert (seen.decision.reason, seen.decision.rules) == expected, case

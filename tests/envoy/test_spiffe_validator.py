@@ -1,4 +1,4 @@
-"""Why several trust entries are asked about: what Envoy's SPIFFE certificate validator binds, and what it lets in."""
+"""Why Envoy's SPIFFE certificate validator is not used for several trust entries: what it binds, and lets in."""
 
 import socket
 from collections.abc import Callable, Iterator

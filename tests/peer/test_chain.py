@@ -207,6 +207,15 @@ def test_path_length_counts_the_cas_below() -> None:
         assert bool(paths(certificate("leaf", issuer=issuer), [root], issuer)) is issues
 
 
+def test_what_a_ca_issues_has_a_path_only_if_those_above_allow_a_ca_below() -> None:
+    for length, count in ((0, 0), (1, 1), (None, 1)):
+        root = authority("Root", path_length=length)
+        issuer = authority("Issuer", issuer=root)
+        found = PathSearch(Authorities.of([root.parsed], [issuer.parsed]), [], verify)
+        found.run_below(issuer.parsed)
+        assert len(found.paths) == count
+
+
 def test_path_length_does_not_count_self_issued_cas() -> None:
     root = authority("Root", path_length=0)
     new_key = ec.generate_private_key(ec.SECP256R1())

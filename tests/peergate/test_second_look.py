@@ -37,7 +37,7 @@ def found(policy: PolicySet, decided: str, path: str, **others: Any) -> NativeDe
         "source": "127.0.0.1",
         **others,
     }
-    return native_decision_from_line(json.dumps(line).encode(), lambda _: ("mesh",))
+    return native_decision_from_line(json.dumps(line).encode(), lambda _generation, _issuer: ("mesh",))
 
 
 def look(policy: PolicySet, following: PolicySet | None = None) -> tuple[SecondLook, Metrics]:

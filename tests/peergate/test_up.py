@@ -108,3 +108,11 @@ def test_a_decision_inside_envoy_names_every_rule_that_matches() -> None:
 def _is_recorded(up: Up, target: str, wanted: tuple[str, list[str]]) -> bool:
     record = up.record(target)
     return (record["enforcement"], record["rules"]) == wanted
+
+
+def test_the_record_of_what_envoy_decided_names_the_one_of_several_trust_entries_that_vouches() -> None:
+    several = POLICY.replace("trust: {mesh", "trust: {another: {anchors: [../partner.pem]}, mesh")
+    with running(several) as up:
+        assert up.get("/v1/a").status == 200
+        record = up.record("/v1/a")
+        assert (record["enforcement"], record["effect"], record["identity.trust"]) == ("native", "allow", ["mesh"])

@@ -191,6 +191,31 @@ def test_a_connection_that_a_removed_ca_let_in_is_refused(world: World) -> None:
     assert within(2, lambda: caller.status() == 403)
 
 
+SEVERAL = POLICY.replace("trust: {mesh", "trust: {partner: {anchors: [partner.pem]}, mesh")
+
+
+def test_of_several_trust_entries_each_is_decided_about_while_nobody_answers(world: World) -> None:
+    partner = Authority.root("partner")
+    (world.folder / "partner.pem").write_bytes(partner.pem)
+    world.apply(SEVERAL)
+    # Envoy takes the new CA a moment later.
+    assert within(2, lambda: status_of(partial(world.caller, by=partner)) == 403)
+    assert within(2, lambda: status_of(world.caller) == 200)
+    assert status_of(partial(world.caller, by=partner)) == 403
+
+
+def test_a_connection_is_no_longer_of_the_trust_entry_that_its_ca_was_taken_out_of(world: World) -> None:
+    partner = Authority.root("partner")
+    (world.folder / "partner.pem").write_bytes(partner.pem)
+    world.apply(POLICY.replace("anchors: [ca.pem]", "anchors: [ca.pem, partner.pem]"))
+    assert within(2, lambda: status_of(partial(world.caller, by=partner)) == 200)
+    caller = world.caller(by=partner)
+    assert caller.status() == 200
+    world.apply(SEVERAL)
+    assert within(2, lambda: caller.status() == 403)
+    assert within(2, lambda: status_of(world.caller) == 200)
+
+
 def test_a_connection_that_came_in_while_its_ca_was_removed_is_refused(world: World) -> None:
     other = Authority.root("mesh")
     (world.folder / "other.pem").write_bytes(other.pem)

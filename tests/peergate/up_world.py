@@ -83,7 +83,7 @@ def written(folder: Path, policy: str, following: str = "") -> None:
     server = authority.issue(dns=["h.example"], server=True, client=False)
     leaf = authority.issue(uri=[BILLING], subject="CN=billing,O=Acme")
     files = {"s.pem": server.pem, "s.key": server.key_pem, "c.pem": leaf.chain_pem, "c.key": leaf.key_pem}
-    for file, content in {"ca.pem": authority.pem, **files}.items():
+    for file, content in {"ca.pem": authority.pem, "partner.pem": Authority.root("partner").pem, **files}.items():
         (folder / file).write_bytes(content)
 
 

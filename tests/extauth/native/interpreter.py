@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
-from extauth.native.matcher import CHAIN, PATH, SANS, SERIAL, TRUST
+from extauth.native.matcher import CHAIN, ISSUER, PATH, SANS, SERIAL, TRUST
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
 from runtime.envoy.proto_json import Json
@@ -27,7 +27,14 @@ class Seen:
 
 
 def seen_from_request(
-    request: Request, facts: IdentityFacts | None, serial: str, chain: str, *, valid: bool = True, stamp: str = ""
+    request: Request,
+    facts: IdentityFacts | None,
+    serial: str,
+    chain: str,
+    *,
+    valid: bool = True,
+    stamp: str = "",
+    issuer: str = "-",
 ) -> Seen:
     """As the filters note it; `facts` None: no certificate."""
     kinds = (None,) * 4 if facts is None else (facts.uri, facts.dns, facts.email, facts.ip)
@@ -38,7 +45,7 @@ def seen_from_request(
     path = request.target.partition("?")[0]
     headers = {name: ",".join(values) for name, values in request.headers.items()}
     return Seen(
-        {SANS: sans, CHAIN: chain, SERIAL: serial, PATH: path, TRUST: stamp},
+        {SANS: sans, CHAIN: chain, SERIAL: serial, PATH: path, TRUST: stamp, ISSUER: issuer},
         {":method": request.method, ":authority": request.host, **headers},
         request.source_ip,
         valid,

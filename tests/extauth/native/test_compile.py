@@ -1,7 +1,11 @@
 """What is compiled, what is asked, and that Envoy takes all of it."""
 
+import hashlib
+import json
+import math
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +15,8 @@ from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import manager_options, network_filters, route_options
 from extauth.native.matcher import header_input
 from extauth.native.report import report_from_policy
+from extauth.native.validity import validity
+from pki.authority import Authority
 from policies.peer.certificate import IdentityFacts
 from policies.peer.trust import TrustEntry
 from runtime.address import TcpAddress, UnixAddress
@@ -19,9 +25,10 @@ from runtime.envoy.connection_manager import NativeFilters
 from runtime.envoy.ext_authz import Authorization
 from runtime.envoy.proto_json import Json, JsonValue
 from runtime.envoy.tls import DownstreamTls
+from tests.engine.callers import policy as policy_of_text
 from tests.engine.callers import request
 from tests.extauth.native.interpreter import decided, seen_from_request
-from tests.extauth.native.world import LEAF, ROOT, TIME, compiled_of, filters_of, policy_of
+from tests.extauth.native.world import LEAF, PARTNER, ROOT, TIME, compiled_of, filters_of, policy_of
 from tests.support.envoy_validation import complaints_of_envoy
 
 BILLING = 'identities: {billing: {uri: "spiffe://acme.internal/ns/prod/sa/billing"}}\n'
@@ -140,7 +147,67 @@ def test_a_caller_with_the_serial_number_of_a_rule_is_asked() -> None:
     assert ask(rules, BILLER) == "ask:serial"
 
 
-def test_a_policy_with_two_trust_entries_is_asked_for_everything() -> None:
+TWO = "trust: {a: {anchors: [pki/mesh.pem], max_lifetime: 2d}, b: {anchors: [pki/partner.pem]%s}}\n"
+BY_ENTRY = (
+    "rules: [{id: a, allow: {trust: a}, to: any}, {id: b, allow: {trust: b}, to: {paths: [/b]}}, "
+    "{id: z, deny: {trust: b, dns: z.example}, to: any}]"
+)
+
+
+def ask_of_issuer(issuer: str, trust: str = TWO % "", target: str = "/b", chain: str = LEAF, name: str = "a.x") -> str:
+    seen = seen_from_request(request(target=target), IdentityFacts(dns=(name,)), "1", chain, issuer=issuer)
+    return str(decided(compiled_of(BY_ENTRY, trust).decides, seen)).partition("@")[0]
+
+
+def test_the_issuer_tells_which_of_several_trust_entries_a_caller_is_of() -> None:
+    assert [ask_of_issuer(issuer) for issuer in ("CN=mesh", "CN=partner")] == ["allow:a", "allow:b"]
+    assert ask_of_issuer("CN=partner", target="/a") == "none:no_matching_rule"
+    assert [ask_of_issuer(issuer, name="z.example") for issuer in ("CN=mesh", "CN=partner")] == ["allow:a", "deny:z"]
+
+
+@pytest.mark.parametrize("issuer", ["CN=Mesh", "CN=other", "CN=mesh,O=x", " CN=mesh", "CN=mesh\\,CN=partner", "", "-"])
+def test_an_issuer_that_is_not_written_as_envoy_writes_it_is_asked_about(issuer: str) -> None:
+    assert ask_of_issuer(issuer) == "ask:trust"
+
+
+def test_a_caller_may_present_the_cas_of_its_own_entry_only() -> None:
+    ours, theirs = (hashlib.sha256(authority.issued.der).hexdigest() for authority in (ROOT, PARTNER))
+    assert ask_of_issuer("CN=mesh", chain=f"{LEAF},{ours}") == "allow:a"
+    assert ask_of_issuer("CN=mesh", chain=f"{LEAF},{theirs}") == "ask:chain"
+    assert ask_of_issuer("CN=partner", chain=f"{LEAF},{theirs},{ours}") == "ask:chain"
+
+
+def test_where_one_of_several_trust_entries_is_asked_about_the_others_are_not() -> None:
+    trust = TWO % ", min_rsa_bits: 3072"
+    assert [ask_of_issuer(issuer, trust) for issuer in ("CN=mesh", "CN=partner")] == ["allow:a", "ask:min_rsa_bits"]
+    report = report_from_policy(policy_of(BY_ENTRY, trust), TIME)
+    assert {rule.rule: rule.asked for rule in report.rules} == {
+        "a": (),
+        "b": ("min_rsa_bits",),
+        "z": ("min_rsa_bits",),
+    }
+
+
+def test_what_is_revoked_under_one_of_several_trust_entries_is_asked_about_under_all() -> None:
+    entries = "trust: {a: {anchors: [mesh.pem]}, b: {anchors: [partner.pem], crls: [partner.crl]}}\n"
+    files = {"mesh.pem": ROOT.pem, "partner.pem": PARTNER.pem, "partner.crl": PARTNER.crl([0xB1])}
+    compiled = compiled_from_policy(policy_of_text(entries + BY_ENTRY, files), TIME, stamped=False)
+    seen = seen_from_request(request(target="/b"), IdentityFacts(dns=("a.x",)), "b1", LEAF, issuer="CN=mesh")
+    assert decided(compiled.decides, seen) == "ask:revocation"
+
+
+def test_the_stamp_of_a_listener_tells_which_cas_are_of_one_entry() -> None:
+    files = {name: authority.pem for name, authority in (("m", ROOT), ("p", PARTNER), ("q", Authority.root("q")))}
+    stamps = set()
+    for one, other in (("m, p", "q"), ("m", "p, q"), ("m, q", "p")):
+        text = f"trust: {{a: {{anchors: [{one}]}}, b: {{anchors: [{other}]}}}}\n"
+        admission = compiled_from_policy(policy_of_text(text + BY_ENTRY, files), TIME).admission
+        assert admission is not None
+        stamps.add(admission.stamp)
+    assert len(stamps) == 3
+
+
+def test_several_trust_entries_that_share_a_ca_are_asked_about() -> None:
     two = "trust: {a: {anchors: [pki/mesh.pem]}, b: {anchors: [pki/mesh.pem]}}\n"
     compiled = compiled_of("rules: [{id: a, allow: authenticated, to: any}]", two)
     assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:trust"
@@ -160,6 +227,40 @@ def test_a_policy_whose_callers_name_their_crls_is_asked_for_everything(how: str
     compiled = compiled_of("rules: [{id: a, allow: authenticated, to: any}]", f"trust: {{mesh: {{{entry}}}}}\n")
     decision = decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF))
     assert decision == "ask:crl_urls"
+
+
+def test_an_intermediate_that_its_anchor_may_not_have_below_it_is_asked_about() -> None:
+    # Envoy takes it as an anchor, and would never look at the path length of the one above.
+    short = ROOT.intermediate("short", path_length=0)
+    below = short.intermediate("below")
+    trust = "trust: {mesh: {anchors: [short.pem], intermediates: [below.pem]}}\n"
+    text = trust + "rules: [{id: a, allow: authenticated, to: any}]"
+    policy = policy_of_text(text, {"short.pem": short.pem, "below.pem": below.pem})
+    compiled = compiled_from_policy(policy, TIME)
+    assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:authority"
+
+
+@pytest.mark.parametrize("crls", ["mesh.crl", "issuing.crl", "mesh.crl, old.crl"])
+def test_where_a_crl_is_required_and_a_ca_has_none_in_force_everything_is_asked(crls: str) -> None:
+    issuing = ROOT.intermediate("issuing")
+    old = issuing.crl(this_update=ROOT.now - timedelta(days=2), next_update=ROOT.now - timedelta(days=1))
+    files = {"mesh.pem": ROOT.pem, "issuing.pem": issuing.pem, "mesh.crl": ROOT.crl(), "issuing.crl": issuing.crl()}
+    entry = f"anchors: [mesh.pem], intermediates: [issuing.pem], revocation: require, crls: [{crls}]"
+    text = f"trust: {{mesh: {{{entry}}}}}\nrules: [{{id: a, allow: authenticated, to: any}}]"
+    policy = policy_of_text(text, files | {"old.crl": old})
+    compiled = compiled_from_policy(policy, TIME)
+    assert decided(compiled.decides, seen_from_request(request(), IdentityFacts(), "1", LEAF)) == "ask:revocation"
+    assert {rule.asked for rule in report_from_policy(policy, TIME).rules} == {("revocation",)}
+
+
+@pytest.mark.parametrize("until", [-math.inf, -1.0, 0.0, 1e9])
+def test_a_deadline_in_the_past_is_a_condition_like_any_other(until: float) -> None:
+    admission = compiled_of("rules: [{id: a, allow: authenticated, to: any}]").admission
+    assert admission is not None
+    (entry,) = admission.entries
+    bounded, unbounded = (json.dumps(validity(replace(entry, until=time))) for time in (until, math.inf))
+    assert f'"int64_value": "{math.floor(max(until, 0))}"' in bounded
+    assert len(bounded) > len(unbounded)
 
 
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:

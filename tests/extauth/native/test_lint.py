@@ -116,6 +116,29 @@ def test_what_makes_the_whole_policy_ask_is_one_finding_where_it_stands(
     assert found.hint
 
 
+def _entries(partner: str) -> str:
+    return (
+        f"trust:\n  mesh: {{anchors: [pki/mesh.pem], spiffe_trust_domain: acme.internal}}\n  partner: {{{partner}}}\n"
+    )
+
+
+def test_several_trust_entries_whose_cas_are_told_apart_are_no_finding() -> None:
+    assert findings(trust=_entries("anchors: [pki/partner.pem]")) == ()
+
+
+@pytest.mark.parametrize(
+    ("partner", "word"),
+    [("anchors: [pki/mesh.pem]", "name"), ("anchors: [pki/partner.pem], min_rsa_bits: 3072", "min_rsa")],
+)
+def test_a_trust_entry_whose_callers_are_asked_about_is_told_where_it_stands(partner: str, word: str) -> None:
+    theirs = "  - {id: theirs, allow: {trust: partner, dns: a.example}, to: files}\n"
+    found = findings(theirs, trust=_entries(partner))
+    assert {finding.code for finding in found} <= {"native_callers_asked", "native_policy_asked"}
+    assert found[-1].at.line == 4
+    assert word in found[-1].message
+    assert found[-1].hint
+
+
 def test_more_wildcards_than_envoy_tells_apart_are_said() -> None:
     many = "".join(f'  w{n}: {{uri: "{ID}/{n}/*"}}\n' for n in range(MAX_CALLER_PATTERNS + 1))
     assert "native_policy_asked" in [found.code for found in findings("", many)]

@@ -1,4 +1,4 @@
-"""Policies of one mesh, compiled at the hour at which its root was made."""
+"""Policies of one mesh and its partner, compiled at the hour at which its root was made."""
 
 from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.filters import http_filters
@@ -11,7 +11,8 @@ from tests.engine.callers import policy as policy_of_text
 
 ROOT = Authority.root("mesh")
 TIME = ROOT.now.timestamp()
-FILES = {"pki/mesh.pem": ROOT.pem}
+PARTNER = Authority.root("partner")
+FILES = {"pki/mesh.pem": ROOT.pem, "pki/partner.pem": PARTNER.pem}
 MESH = "trust: {mesh: {anchors: [pki/mesh.pem], spiffe_trust_domain: acme.internal}}\n"
 #: SHA-256 of a leaf that is presented alone.
 LEAF = "ab" * 32
