@@ -1,5 +1,6 @@
 """A bounded, thread-safe map for what is dear to compute and cheap to forget."""
 
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -10,28 +11,29 @@ V = TypeVar("V")
 class BoundedCache(Generic[K, V]):
     """Two generations: what was used since the last turn stays, so a flood of one-time keys costs one generation only.
 
-    A hit is one dict look-up, without a lock. `entries` and `weight` bound both generations together; the weight of an
-    entry is what `put` is told.
+    `get` gives the value of a key, or None if it is not (or no longer) known; a hit is one dict look-up, without a lock
+    or a call of Python. `entries` and `weight` bound both generations together; the weight of an entry is what `put` is
+    told.
     """
 
-    __slots__ = ("_entries", "_lock", "_old", "_weight", "_young", "_young_weight")
+    __slots__ = ("_entries", "_lock", "_old", "_weight", "_weights", "_young", "_young_weight", "get")
 
     def __init__(self, entries: int, weight: int = 0) -> None:
         self._entries = max(1, entries // 2)
         self._weight = weight // 2
-        self._young: dict[K, tuple[V, int]] = {}
+        self._young: _Young[K, V] = _Young(self._recalled)
+        self._weights: dict[K, int] = {}
         self._old: dict[K, tuple[V, int]] = {}
         self._young_weight = 0
         self._lock = Lock()
+        self.get: Callable[[K], V | None] = self._young.__getitem__
 
-    def get(self, key: K) -> V | None:
-        """The value of `key`, or None if it is not (or no longer) known."""
-        found = self._young.get(key)
+    def _recalled(self, key: K) -> V | None:
+        """What the old generation knows; it goes on in the young one."""
+        found = self._old.get(key)
         if found is None:
-            found = self._old.get(key)
-            if found is None:
-                return None
-            self.put(key, *found)
+            return None
+        self.put(key, *found)
         return found[0]
 
     def put(self, key: K, value: V, weight: int = 0) -> None:
@@ -39,12 +41,29 @@ class BoundedCache(Generic[K, V]):
         if weight > self._weight:
             return
         with self._lock:
-            if len(self._young) >= self._entries or self._young_weight + weight > self._weight:
-                self._old, self._young, self._young_weight = self._young, {}, 0
-            if key not in self._young:
-                self._young_weight += weight
-            self._young[key] = (value, weight)
+            young, weights = self._young, self._weights
+            if len(young) >= self._entries or self._young_weight + weight > self._weight:
+                self._old = {known: (young[known], held) for known, held in weights.items()}
+                young.clear()
+                weights.clear()
+                self._young_weight = 0
+            self._young_weight += weight - weights.get(key, 0)
+            weights[key] = weight
+            young[key] = value
 
     def __len__(self) -> int:
         """Entries held, those of the old generation included."""
         return len(self._young) + len(self._old)
+
+
+class _Young(dict[K, V]):
+    """The young generation, which asks for what it does not have."""
+
+    __slots__ = ("_recalled",)
+
+    def __init__(self, recalled: Callable[[K], V | None]) -> None:
+        super().__init__()
+        self._recalled = recalled
+
+    def __missing__(self, key: K) -> V | None:
+        return self._recalled(key)
