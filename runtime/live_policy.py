@@ -201,7 +201,7 @@ class LivePolicy:
         if policy is None:
             self._keep_last_good(loaded.problems)
         else:
-            known = self.current is not None and self.current.generation == policy.generation
+            known = self.current is not None and self.current.content_sha256 == policy.content_sha256
             if not known:
                 self._retired.append(self.current)
                 self.current = policy
