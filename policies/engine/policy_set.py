@@ -74,7 +74,7 @@ class PolicySet:
         generation: str,
         content_sha256: bytes,
     ) -> None:
-        """`generation`: a short name, for people and records. `content_sha256`: of all content; equal only if the same."""
+        """`generation`: a short name, for people and records. `content_sha256`: of all content, tells it apart."""
         self.identities = tuple(identities)
         self.routes = tuple(routes)
         self.rules = tuple(sorted(rules, key=lambda rule: rule.id))

@@ -176,7 +176,8 @@ class _Reader:
         urls = self._crl_urls(item)
         if item.url is None:
             for named in filter(urls.covers, self.named_crls):
-                yield from self._fetched(CrlSource(named, urls.allow_private, authorities), item.certificate_urls[0])
+                source = CrlSource(named, urls.allow_private, authorities, named=True)
+                yield from self._fetched(source, item.certificate_urls[0])
         elif (url := self._read(item.url, FetchUrl.parse)) is not None:
             yield from self._fetched(CrlSource(url, urls.allow_private, authorities), item.url)
 
