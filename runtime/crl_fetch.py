@@ -16,6 +16,7 @@ from policies.peer.crl import Crl, CrlKey
 from policies.peer.crl_source import CrlSource
 from policies.peer.errors import CrlError
 from policies.peer.fetch_url import FetchUrl
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from runtime.crl_budget import CrlBudget
 from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
@@ -51,12 +52,18 @@ class CrlFetch:
     """The CRL of one URL. `content`: the last good one; `problem`: what became of the last attempt, empty if good."""
 
     def __init__(
-        self, source: CrlSource, metrics: Metrics, content: bytes | None = None, budget: CrlBudget | None = None
+        self,
+        source: CrlSource,
+        metrics: Metrics,
+        content: bytes | None = None,
+        budget: CrlBudget | None = None,
+        memory: TrustMemory = NOTHING_REMEMBERED,
     ) -> None:
         """`content`: what another source had from the same URL; taken if this one accepts it.
 
-        `budget`: which the source shares with others.
+        `budget`: which the source shares with others. `memory`: of what was in force before this process began.
         """
+        self._remembered = memory.crls
         self.source = source
         self._budget = budget or CrlBudget()
         self.content: bytes | None = None
@@ -115,6 +122,9 @@ class CrlFetch:
         if received is None or received.content == self.content:
             return FetchResult.UNCHANGED
         key, crl = source.verified(received.content)
+        remembered = self._remembered.get(key)
+        if remembered is not None and crl.age.older_than(remembered):
+            return FetchResult.OLDER
         if self._good is not None:
             if key != self._good[0]:
                 raise CrlError("it is of another CA than the last good one; name one URL for each CA")
@@ -160,10 +170,16 @@ class _Running:
 
 
 class CrlFetches:
-    """Every URL of one process: the `FetchedCrls` of a service. `jitter`: a number from 0 to 1, drawn for each wait."""
+    """Every URL of one process: the `FetchedCrls` of a service.
 
-    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = random) -> None:
+    `jitter`: a number from 0 to 1, drawn for each wait. `memory`: of what was in force before this process began.
+    """
+
+    def __init__(
+        self, metrics: Metrics, jitter: Callable[[], float] = random, memory: TrustMemory = NOTHING_REMEMBERED
+    ) -> None:
         self._metrics = metrics
+        self._memory = memory
         self._jitter = jitter
         self._lock = Lock()
         self._budget = CrlBudget()
@@ -182,7 +198,8 @@ class CrlFetches:
                 if source in self._beyond or not self._has_room():
                     self._note_unfetched(source.url)
                     return None
-                running = _Running(CrlFetch(source, self._metrics, self._sibling(source), self._budget), self._jitter)
+                fetch = CrlFetch(source, self._metrics, self._sibling(source), self._budget, self._memory)
+                running = _Running(fetch, self._jitter)
                 self._running[source] = running
                 self._unfetched.pop(source.url.text, None)
             running.wanted = monotonic()

@@ -22,6 +22,7 @@ from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.limits import MAX_CRL_BYTES
 from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from runtime.fetched_crls import NOTHING_FETCHED, FetchedCrls
 from runtime.files import list_plain_files, read_regular_file
 from runtime.limits import MAX_FOLDER_FILES, MAX_POLICY_FILE_BYTES, MAX_POLICY_FILES, MAX_WATCHED_FOLDERS
@@ -46,10 +47,11 @@ class PolicySource:
     crls: FetchedCrls = NOTHING_FETCHED
     bundles: ToldBundles = NOTHING_TOLD
     answers: OcspAnswers = NO_ANSWERS
+    memory: TrustMemory = NOTHING_REMEMBERED
 
     def reading(self) -> "PolicyReading":
         """Read the policy files now."""
-        return PolicyReading(self.path, self.crls, self.bundles, self.answers)
+        return PolicyReading(self.path, self.crls, self.bundles, self.answers, self.memory)
 
     def test_files(self) -> Mapping[str, bytes]:
         """The policy tests: `*.test.yaml` of the folder, or the one beside the file. Raises OSError."""
@@ -88,9 +90,10 @@ class PolicyReading:
         crls: FetchedCrls = NOTHING_FETCHED,
         bundles: ToldBundles = NOTHING_TOLD,
         answers: OcspAnswers = NO_ANSWERS,
+        memory: TrustMemory = NOTHING_REMEMBERED,
     ) -> None:
         self.path = path
-        self.live = LiveSources(answers, crls.named(), crls.note)
+        self.live = LiveSources(answers, crls.named(), crls.note, memory)
         self._crls = crls
         self._bundles = bundles
         # What is still the latest is held by whoever fetched it, too: to keep it costs nothing.

@@ -5,8 +5,8 @@ known as revoked under any entry passes none.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
 from itertools import pairwise
 
 from policies.peer.cache import BoundedCache
@@ -36,10 +36,10 @@ from policies.peer.presented import (
     PresentedCertificate,
 )
 from policies.peer.revocation import Revocation, RevocationLists
-from policies.peer.spiffe import TrustDomain
 from policies.peer.standing import Candidacy, Standing, Timeline
 from policies.peer.svid import svid_paths, svid_problem
 from policies.peer.trust_entry import AnchorSource, TrustEntry
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from policies.reason import Reason
 
 __all__ = ["AnchorSource", "Revocation", "Standing", "TrustEntry", "TrustStore"]
@@ -63,8 +63,9 @@ class TrustStore:
         previous: "TrustStore | None" = None,
         answers: OcspAnswers = NO_ANSWERS,
         note_crl: Callable[[FetchUrl], None] = lambda url: None,
+        memory: TrustMemory = NOTHING_REMEMBERED,
     ) -> None:
-        """`previous`: the store of the last good generation, whose memory of CRLs goes on.
+        """`previous`: the store of the last good generation, whose memory goes on; without one, `memory` does.
 
         `answers`: of responders. `note_crl`: told of each CRL that a leaf names and that may be fetched.
 
@@ -94,12 +95,8 @@ class TrustStore:
             (item for _, item in heeded),
             ((anchor, crl) for prepared, (key, crl) in heeded for anchor in self._anchors_above(key, prepared)),
         )
-        self._newest_seen = self._remembered(previous)
-        self._newest_bundles: dict[TrustDomain, int] = {} if previous is None else dict(previous._newest_bundles)
-        for entry in self.entries:
-            if entry.spiffe_trust_domain is not None and entry.bundle_sequence is not None:
-                known = self._newest_bundles.get(entry.spiffe_trust_domain, entry.bundle_sequence)
-                self._newest_bundles[entry.spiffe_trust_domain] = max(known, entry.bundle_sequence)
+        #: Of this generation and all before it.
+        self.memory: TrustMemory = (memory if previous is None else previous.memory).joined(self._known())
         self._revoked_authorities = self._find_revoked_authorities()
 
     def standing(self, presented: Presented, time: float) -> Standing:
@@ -144,17 +141,17 @@ class TrustStore:
         """Anchors and intermediates that a CRL lists."""
         return self._revoked_authorities
 
-    def crl_rollbacks(self, previous: "TrustStore") -> frozenset[CrlKey]:
+    def crl_rollbacks(self, previous: "TrustStore") -> Set[CrlKey]:
         """The CAs whose newest CRL here is older than one that `previous` or a generation before it had.
 
         Or no newer than that of `previous`, and without something that this one lists.
         """
-        in_force = {key: previous.lists.newest(key) for key in previous.lists.keys}
-        return frozenset(
-            key
-            for known in (previous._newest_seen, in_force)
-            for key in self.lists.keys & known.keys()
-            if self.lists.newest(key).takes_back(known[key])
+        newest = {key: self.lists.newest(key) for key in self.lists.keys}
+        known = previous.memory.crls
+        older = {key for key, crl in newest.items() if key in known and crl.age.older_than(known[key])}
+        in_force = previous.lists.keys
+        return older.union(
+            key for key, crl in newest.items() if key in in_force and crl.takes_back(previous.lists.newest(key))
         )
 
     def crls_gone(self, previous: "TrustStore", entry: TrustEntry) -> frozenset[CrlKey]:
@@ -165,25 +162,25 @@ class TrustStore:
         if entry.revocation is Revocation.OFF:
             return frozenset()
         own = frozenset((ca.subject, ca.spki_sha256) for ca in entry.authorities)
-        return own & (previous._newest_seen.keys() - self.lists.keys)
+        return own & (previous.memory.crls.keys() - self.lists.keys)
 
     def newer_bundle(self, entry: TrustEntry) -> int | None:
         """The highest number that a bundle of the trust domain had, here or before, if that of `entry` may be older.
 
         One without a number may be: from before the trust domain numbered its bundles.
         """
-        newest = None if entry.spiffe_trust_domain is None else self._newest_bundles.get(entry.spiffe_trust_domain)
+        newest = None if entry.spiffe_trust_domain is None else self.memory.bundles.get(entry.spiffe_trust_domain)
         proven = newest is None or (entry.bundle_sequence is not None and entry.bundle_sequence >= newest)
         return None if proven else newest
 
-    def _remembered(self, previous: "TrustStore | None") -> dict[CrlKey, Crl]:
-        """The newest CRL that was ever seen of each CA, without what it lists."""
-        newest = {} if previous is None else dict(previous._newest_seen)
-        for key in self.lists.keys:
-            crl = self.lists.newest(key)
-            if key not in newest or newest[key].older_than(crl):
-                newest[key] = replace(crl, serials=frozenset())
-        return newest
+    def _known(self) -> TrustMemory:
+        """What this generation has to remember."""
+        bundles = {
+            entry.spiffe_trust_domain: entry.bundle_sequence
+            for entry in self.entries
+            if entry.spiffe_trust_domain is not None and entry.bundle_sequence is not None
+        }
+        return TrustMemory({key: self.lists.newest(key).age for key in self.lists.keys}, bundles)
 
     def _timeline(self, presented: PresentedCertificate) -> Timeline:
         leaf = presented.leaf

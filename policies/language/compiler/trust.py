@@ -54,12 +54,14 @@ def trust_store(
                 )
                 hint = "list all its anchors in one entry"
                 findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
-    store = TrustStore(entries, previous, live.answers, live.note_crl)
-    if previous is not None:
-        reader.check_not_older(store, previous)
-        for document, entry in zip(documents, entries, strict=True):
-            check_bundle_not_older(document, entry, previous, findings)
-            reader.check_not_gone(document, store.crls_gone(previous, entry))
+    before = previous or TrustStore(memory=live.memory)
+    store = TrustStore(entries, before, live.answers, live.note_crl)
+    reader.check_not_older(store, before)
+    for document, entry in zip(documents, entries, strict=True):
+        check_bundle_not_older(document, entry, before, findings)
+        # A process that begins anew serves before it has fetched, too: `revocation` says what holds until then.
+        if previous is not None or not entry.unfetched:
+            reader.check_not_gone(document, store.crls_gone(before, entry))
     return store, domains
 
 
