@@ -6,6 +6,8 @@ own CRL. What changes becomes a new generation as a changed file does (`runtime.
 """
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
 from random import random
 from threading import Event, Lock, Thread
 from time import monotonic, time
@@ -14,6 +16,8 @@ from policies.peer.crl import Crl, CrlKey
 from policies.peer.crl_source import CrlSource
 from policies.peer.errors import CrlError
 from policies.peer.fetch_url import FetchUrl
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
+from runtime.crl_budget import CrlBudget
 from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
 from runtime.limits import (
@@ -21,6 +25,7 @@ from runtime.limits import (
     MAX_NAMED_CRLS,
     MAX_REFRESH_SECONDS,
     MAX_SHOWN_UNFETCHED,
+    MIN_NAMED_REFRESH_SECONDS,
     MIN_REFRESH_SECONDS,
     RETRY_SECONDS,
     UNUSED_CRL_SECONDS,
@@ -32,9 +37,10 @@ from runtime.service_log import service_logger
 _LOGGER = service_logger("crl")
 
 
-def refresh_seconds(next_update: float, now: float) -> float:
-    """How long a good CRL is left alone: half of the time until nextUpdate, bounded."""
-    return min(max((next_update - now) / 2, MIN_REFRESH_SECONDS), MAX_REFRESH_SECONDS)
+def refresh_seconds(next_update: float, now: float, *, named: bool = False) -> float:
+    """How long a good CRL is left alone: half of the time until nextUpdate, bounded. `named`: by a certificate."""
+    least = MIN_NAMED_REFRESH_SECONDS if named else MIN_REFRESH_SECONDS
+    return min(max((next_update - now) / 2, least), MAX_REFRESH_SECONDS)
 
 
 def retry_seconds(failures: int) -> float:
@@ -45,9 +51,21 @@ def retry_seconds(failures: int) -> float:
 class CrlFetch:
     """The CRL of one URL. `content`: the last good one; `problem`: what became of the last attempt, empty if good."""
 
-    def __init__(self, source: CrlSource, metrics: Metrics, content: bytes | None = None) -> None:
-        """`content`: what another source had from the same URL; taken if this one accepts it."""
+    def __init__(
+        self,
+        source: CrlSource,
+        metrics: Metrics,
+        content: bytes | None = None,
+        budget: CrlBudget | None = None,
+        memory: TrustMemory = NOTHING_REMEMBERED,
+    ) -> None:
+        """`content`: what another source had from the same URL; taken if this one accepts it.
+
+        `budget`: which the source shares with others. `memory`: of what was in force before this process began.
+        """
+        self._remembered = memory.crls
         self.source = source
+        self._budget = budget or CrlBudget()
         self.content: bytes | None = None
         self.problem = ""
         self._metrics = metrics
@@ -55,11 +73,10 @@ class CrlFetch:
         self._good: tuple[CrlKey, Crl] | None = None
         self._failures = 0
         if content is not None:
-            try:
+            with suppress(CrlError):
                 self._good = source.verified(content)
-            except CrlError:
-                return
-            self.content = content
+                self.content = content
+        self._budget.begin(source, len(self.content or b""))
 
     def attempt(self) -> None:
         """Fetch once. Never raises; what failed is in `problem`, the log and the metric."""
@@ -78,12 +95,18 @@ class CrlFetch:
                 return
             self._failures, self.problem = 0, ""
             self._metrics.crl_fetches[result].inc()
+        finally:
+            self._budget.settle(self.source, len(self.content or b""))
+
+    def end(self) -> None:
+        """Nothing is fetched any more."""
+        self._budget.end(self.source)
 
     def due_seconds(self, now: float) -> float:
         """Seconds from `now` (epoch) after which to try again."""
         if self._failures or self._good is None:
             return retry_seconds(max(self._failures, 1))
-        return refresh_seconds(self._good[1].next_update, now)
+        return refresh_seconds(self._good[1].next_update, now, named=self.source.named)
 
     @property
     def notice(self) -> str:
@@ -94,10 +117,14 @@ class CrlFetch:
 
     def _fetched(self) -> FetchResult:
         source = self.source
-        received = download(source.url, self._known, allow_private=source.allow_private)
+        has_room = partial(self._budget.take, source)
+        received = download(source.url, self._known, allow_private=source.allow_private, has_room=has_room)
         if received is None or received.content == self.content:
             return FetchResult.UNCHANGED
         key, crl = source.verified(received.content)
+        remembered = self._remembered.get(key)
+        if remembered is not None and crl.age.older_than(remembered):
+            return FetchResult.OLDER
         if self._good is not None:
             if key != self._good[0]:
                 raise CrlError("it is of another CA than the last good one; name one URL for each CA")
@@ -129,6 +156,7 @@ class _Running:
         Thread(target=self._run, name="crl-fetch", daemon=True).start()
 
     def end(self) -> None:
+        self.fetch.end()
         self.stop.set()
         self.wake.set()
 
@@ -142,12 +170,19 @@ class _Running:
 
 
 class CrlFetches:
-    """Every URL of one process: the `FetchedCrls` of a service. `jitter`: a number from 0 to 1, drawn for each wait."""
+    """Every URL of one process: the `FetchedCrls` of a service.
 
-    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = random) -> None:
+    `jitter`: a number from 0 to 1, drawn for each wait. `memory`: of what was in force before this process began.
+    """
+
+    def __init__(
+        self, metrics: Metrics, jitter: Callable[[], float] = random, memory: TrustMemory = NOTHING_REMEMBERED
+    ) -> None:
         self._metrics = metrics
+        self._memory = memory
         self._jitter = jitter
         self._lock = Lock()
+        self._budget = CrlBudget()
         self._running: dict[CrlSource, _Running] = {}
         # Those of the policy in force: the next one, which may name the same URLs under other CAs, needs room beside.
         self._kept: frozenset[CrlSource] = frozenset()
@@ -163,7 +198,8 @@ class CrlFetches:
                 if source in self._beyond or not self._has_room():
                     self._note_unfetched(source.url)
                     return None
-                running = _Running(CrlFetch(source, self._metrics, self._sibling(source)), self._jitter)
+                fetch = CrlFetch(source, self._metrics, self._sibling(source), self._budget, self._memory)
+                running = _Running(fetch, self._jitter)
                 self._running[source] = running
                 self._unfetched.pop(source.url.text, None)
             running.wanted = monotonic()
@@ -172,8 +208,8 @@ class CrlFetches:
     def keep(self, sources: Collection[CrlSource]) -> None:
         """End the fetching of all others, and of what is beyond the bounds."""
         with self._lock:
-            of_policy = [source for source in sources if source.url not in self._named]
-            of_leaves = [source for source in sources if source.url in self._named]
+            of_policy = [source for source in sources if not source.named]
+            of_leaves = [source for source in sources if source.named]
             self._kept = frozenset((*of_policy[:MAX_FETCHED_CRLS], *of_leaves[:MAX_NAMED_CRLS]))
             self._beyond = frozenset(sources) - self._kept
             for source in [known for known in self._running if known not in self._kept]:

@@ -6,7 +6,7 @@ redirect is followed, no proxy of the environment is used, and nothing is kept o
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -15,7 +15,7 @@ from threading import Event, Timer
 
 from policies.peer.fetch_url import FetchUrl
 from runtime.errors import DownloadError
-from runtime.limits import FETCH_SECONDS, MAX_FETCHED_CRL_BYTES, MAX_TRIED_ADDRESSES
+from runtime.limits import FETCH_SECONDS, MAX_FETCHED_CRL_BYTES, MAX_TRIED_ADDRESSES, RECEIVE_BYTES
 
 # Addresses that lead to an IPv4 address which they carry: 6to4 and Teredo.
 _TRANSLATED = (IPv6Network("2002::/16"), IPv6Network("2001::/32"))
@@ -34,17 +34,30 @@ class Downloaded:
     last_modified: str | None = None
 
 
+def _any_size(size: int) -> bool:
+    """For what is bounded by its own limit alone."""
+    return True
+
+
 def download(
-    url: FetchUrl, known: Downloaded | None = None, *, allow_private: bool = False, seconds: float = FETCH_SECONDS
+    url: FetchUrl,
+    known: Downloaded | None = None,
+    *,
+    allow_private: bool = False,
+    seconds: float = FETCH_SECONDS,
+    has_room: Callable[[int], bool] = _any_size,
 ) -> Downloaded | None:
-    """Fetch `url`; None if the server says that `known` is still what it has. Raises DownloadError only."""
+    """Fetch `url`; None if the server says that `known` is still what it has. Raises DownloadError only.
+
+    `has_room`: whether so many bytes in all may be received; asked before each piece is kept.
+    """
     try:
         with _connected(url, allow_private, seconds) as connection:
             connection.request("GET", url.target, headers=_headers(url, known))
             with connection.getresponse() as response:
                 if response.status == 304 and known is not None:
                     return None
-                return _received(response, MAX_FETCHED_CRL_BYTES)
+                return _received(response, MAX_FETCHED_CRL_BYTES, has_room)
     except DownloadError:
         raise
     except (OSError, HTTPException, ValueError) as error:
@@ -148,14 +161,18 @@ def _headers(url: FetchUrl, known: Downloaded | None) -> dict[str, str]:
     return headers
 
 
-def _received(response: HTTPResponse, limit: int) -> Downloaded:
+def _received(response: HTTPResponse, limit: int, has_room: Callable[[int], bool] = _any_size) -> Downloaded:
     if response.status != 200:
         redirect = ", and redirects are not followed" if 300 <= response.status < 400 else ""
         raise DownloadError(f"the server answered {response.status}{redirect}")
     length = response.length
-    content = response.read(limit + 1)
-    if len(content) > limit:
-        raise DownloadError(f"the answer has more than {limit} bytes")
+    content = bytearray()
+    while piece := response.read(min(RECEIVE_BYTES, limit + 1 - len(content))):
+        content += piece
+        if len(content) > limit:
+            raise DownloadError(f"the answer has more than {limit} bytes")
+        if not has_room(len(content)):
+            raise DownloadError("there is no room for it beside the other CRLs that certificates name")
     if length is not None and len(content) < length:
         raise DownloadError("the answer ended early")
-    return Downloaded(content, response.headers.get("ETag"), response.headers.get("Last-Modified"))
+    return Downloaded(bytes(content), response.headers.get("ETag"), response.headers.get("Last-Modified"))

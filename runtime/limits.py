@@ -111,11 +111,21 @@ UNUSED_CRL_SECONDS = 600.0
 FETCH_SECONDS = 10.0
 #: Bytes of a fetched CRL, about 400 000 entries: who answers an http URL is not known until the signature is verified.
 MAX_FETCHED_CRL_BYTES = 16 * 1024 * 1024
+#: Bytes that an answer grows by between two looks at whether there is room for it.
+RECEIVE_BYTES = 64 * 1024
+#: Bytes of all CRLs that certificates name together, about 800 000 entries; the trust entries have equal shares. Each
+#: takes some seven times as much memory once it is read.
+MAX_NAMED_CRL_BYTES = 32 * 1024 * 1024
+#: Times as long as the last reading of the policy took for which no other is begun just because of CRLs that
+#: certificates name: who issues the certificates has at most an eleventh of one processor for it.
+NAMED_CRL_REST = 10.0
 #: Addresses of one host that are tried.
 MAX_TRIED_ADDRESSES = 4
 #: Seconds between two fetches of a CRL: half of what is left until nextUpdate, within these bounds.
 MIN_REFRESH_SECONDS = 10.0
 MAX_REFRESH_SECONDS = 300.0
+#: The lower bound for one that certificates name.
+MIN_NAMED_REFRESH_SECONDS = 30.0
 #: Workload APIs that are listened to, each by a thread of its own; what a policy names beyond is never asked.
 MAX_WORKLOAD_APIS = 16
 #: Bytes of one message of a Workload API: gRPC's own default, and several hundred bundles.

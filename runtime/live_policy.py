@@ -18,6 +18,7 @@ from runtime.folder_watch import FolderWatch
 from runtime.limits import (
     FIRST_FETCH_SECONDS,
     MAX_SHOWN_PROBLEMS,
+    NAMED_CRL_REST,
     SET_ASIDE_SECONDS,
     SETTLE_SECONDS,
     SWEEP_SECONDS,
@@ -66,6 +67,8 @@ class LivePolicy:
         self._reading: PolicyReading | None = None
         self._retired: list[object] = []
         self._signature: tuple[object, ...] = ()
+        # From when on, by the monotonic clock, what leaves name is a reason to read again.
+        self._rested = 0.0
         self._folders: tuple[str, ...] = ()
         self._wake = Event()
         self._stop = Event()
@@ -134,6 +137,8 @@ class LivePolicy:
         reading = self._reading
         if self._forced.is_set() or reading is None or not reading.is_latest():
             return True
+        if monotonic() >= self._rested and not reading.is_latest_of_leaves():
+            return True
         signature = reading.signature()
         if signature == self._signature:
             return False
@@ -155,8 +160,10 @@ class LivePolicy:
             if self._stop.wait(SETTLE_SECONDS):
                 return
             if self._signatures(reading) == before and reading.is_current():
+                began = monotonic()
                 with LOW_PAUSE.during_load():
                     if self._read_once():
+                        self._rested = monotonic() + NAMED_CRL_REST * (monotonic() - began)
                         # Requests that began under the old set still hold it; what is left then stays.
                         self._stop.wait(SET_ASIDE_SECONDS)
                         release(self._retired)
@@ -201,7 +208,7 @@ class LivePolicy:
         if policy is None:
             self._keep_last_good(loaded.problems)
         else:
-            known = self.current is not None and self.current.generation == policy.generation
+            known = self.current is not None and self.current.content_sha256 == policy.content_sha256
             if not known:
                 self._retired.append(self.current)
                 self.current = policy

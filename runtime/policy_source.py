@@ -22,6 +22,7 @@ from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 from policies.peer.limits import MAX_CRL_BYTES
 from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from runtime.fetched_crls import NOTHING_FETCHED, FetchedCrls
 from runtime.files import list_plain_files, read_regular_file
 from runtime.limits import MAX_FOLDER_FILES, MAX_POLICY_FILE_BYTES, MAX_POLICY_FILES, MAX_WATCHED_FOLDERS
@@ -46,10 +47,11 @@ class PolicySource:
     crls: FetchedCrls = NOTHING_FETCHED
     bundles: ToldBundles = NOTHING_TOLD
     answers: OcspAnswers = NO_ANSWERS
+    memory: TrustMemory = NOTHING_REMEMBERED
 
     def reading(self) -> "PolicyReading":
         """Read the policy files now."""
-        return PolicyReading(self.path, self.crls, self.bundles, self.answers)
+        return PolicyReading(self.path, self.crls, self.bundles, self.answers, self.memory)
 
     def test_files(self) -> Mapping[str, bytes]:
         """The policy tests: `*.test.yaml` of the folder, or the one beside the file. Raises OSError."""
@@ -88,13 +90,14 @@ class PolicyReading:
         crls: FetchedCrls = NOTHING_FETCHED,
         bundles: ToldBundles = NOTHING_TOLD,
         answers: OcspAnswers = NO_ANSWERS,
+        memory: TrustMemory = NOTHING_REMEMBERED,
     ) -> None:
         self.path = path
-        self.live = LiveSources(answers, crls.named(), crls.note)
+        self.live = LiveSources(answers, crls.named(), crls.note, memory)
         self._crls = crls
         self._bundles = bundles
+        # What is still the latest is held by whoever fetched it, too: to keep it costs nothing.
         self._fetched: dict[CrlSource | BundleSource, bytes | None] = {}
-        self._fetched_contents: dict[CrlSource | BundleSource, bytes | None] = {}
         self._found: dict[_Place, _Found] = {}
         self._contents: dict[str, bytes | OSError] = {}
         self._listings: dict[str, tuple[str, ...] | None] = {}
@@ -150,7 +153,6 @@ class PolicyReading:
     def forget_contents(self) -> None:
         """Let go of what was read; what is needed to see a change stays. For a reading that was loaded."""
         self._contents.clear()
-        self._fetched_contents.clear()
 
     def timezone(self, name: str) -> tzinfo:
         """An IANA time zone. Raises KeyError if the system's data has none of that name."""
@@ -165,9 +167,12 @@ class PolicyReading:
         return same_files and all(_find(*place) == was for place, was in self._found.items())
 
     def is_latest(self) -> bool:
-        """Whether what was fetched and told is still the last that there is; others decide how often it changes."""
-        fetched = (_digest(self._asked(source)) for source in self._fetched)
-        return (self._crls.named(), *fetched) == (self.live.named_crls, *self._fetched.values())
+        """Whether what the policy has fetched and told is still the last that there is; who sends it decides that."""
+        return self._is_latest(named=False)
+
+    def is_latest_of_leaves(self) -> bool:
+        """As `is_latest`, of the CRLs that leaves name, and of which they name."""
+        return self._crls.named() == self.live.named_crls and self._is_latest(named=True)
 
     def signature(self) -> tuple[object, ...]:
         """What `stat` says of everything that was found on disk: cheap, and different after every change."""
@@ -183,10 +188,13 @@ class PolicyReading:
         return tuple(folders)[:MAX_WATCHED_FOLDERS]
 
     def _latest(self, source: CrlSource | BundleSource) -> bytes | None:
-        if source not in self._fetched_contents:
-            self._fetched_contents[source] = content = self._asked(source)
-            self._fetched[source] = _digest(content)
-        return self._fetched_contents[source]
+        if source not in self._fetched:
+            self._fetched[source] = self._asked(source)
+        return self._fetched[source]
+
+    def _is_latest(self, *, named: bool) -> bool:
+        known = {source: was for source, was in self._fetched.items() if _is_named(source) is named}
+        return all(self._asked(source) == was for source, was in known.items())
 
     def _asked(self, source: CrlSource | BundleSource) -> bytes | None:
         return self._crls.latest(source) if isinstance(source, CrlSource) else self._bundles.latest(source)
@@ -261,8 +269,8 @@ class PolicyReading:
         self._problems.append(Problem(Position(_shown(path), 0, 0), code, message, hint))
 
 
-def _digest(content: bytes | None) -> bytes | None:
-    return None if content is None else hashlib.sha256(content).digest()
+def _is_named(source: CrlSource | BundleSource) -> bool:
+    return isinstance(source, CrlSource) and source.named
 
 
 def _policy_names(path: str) -> tuple[str, ...] | int | None:

@@ -12,6 +12,7 @@ from time import time
 from typing import Protocol
 
 from policies.engine.record import Enforcement
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from runtime.configuration import ServeConfiguration
 from runtime.crl_fetch import CrlFetches
 from runtime.decision_log import DecisionLog, decision_log_from_text
@@ -82,14 +83,18 @@ class ServingProcess:
         *,
         share_port: bool = False,
         lock_path: str | None = None,
+        memory: TrustMemory = NOTHING_REMEMBERED,
     ) -> None:
-        """Open the decision log and build the adapter; nothing listens yet. Raises ConfigurationError."""
+        """Open the decision log and build the adapter; nothing listens yet. Raises ConfigurationError.
+
+        `memory`: of what other processes of the service have had in force.
+        """
         self._configuration = configuration
         self.metrics = Metrics()
-        self._crls = CrlFetches(self.metrics)
+        self._crls = CrlFetches(self.metrics, memory=memory)
         self._bundles = WorkloadBundles(self.metrics)
         self._ocsp = OcspClient(self.metrics)
-        source = PolicySource(configuration.policy, self._crls, self._bundles, self._ocsp)
+        source = PolicySource(configuration.policy, self._crls, self._bundles, self._ocsp, memory)
         self.live = LivePolicy(source, self.metrics)
         self._ocsp.on_change(self.live.forget)
         self._log = decision_log_from_text(configuration.decision_log, self.metrics, lock_path=lock_path)

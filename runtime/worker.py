@@ -5,12 +5,15 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from threading import Event, Lock, Thread
 
+from policies.peer.trust_memory import TrustMemory
 from runtime.configuration import ServeConfiguration
 from runtime.errors import ConfigurationError
 from runtime.limits import REPORT_SECONDS
+from runtime.live_policy import LivePolicy
 from runtime.process_status import ProcessStatus
 from runtime.service import FrontFactory, ServingProcess
 from runtime.service_log import service_logger, start_service_log
@@ -30,17 +33,22 @@ class WorkerRefused:
 
 
 def run_worker(
-    configuration: ServeConfiguration, factory: FrontFactory, supervisor: Connection, lock_path: str
+    configuration: ServeConfiguration,
+    factory: FrontFactory,
+    supervisor: Connection,
+    lock_path: str,
+    memory: TrustMemory,
 ) -> None:
-    """The main function of a worker process."""
+    """The main function of a worker process. `memory`: of what the workers before it have had in force."""
     start_service_log(configuration.log_format, configuration.log_level)
     line = _Line(supervisor)
     with SignalInbox() as inbox:
         try:
-            process = ServingProcess(configuration, factory, share_port=True, lock_path=lock_path)
+            process = ServingProcess(configuration, factory, share_port=True, lock_path=lock_path, memory=memory)
             try:
                 changed = line.report(process.status)
                 process.live.on_change(changed)
+                process.live.on_change(partial(_remember, process.live, line))
                 process.start()
                 changed()
                 _serve(process, inbox)
@@ -49,6 +57,13 @@ def run_worker(
         except ConfigurationError as error:
             line.send(WorkerRefused(str(error)))
             sys.exit(EXIT_CONFIGURATION)
+
+
+def _remember(live: LivePolicy, line: "_Line") -> None:
+    """Have the supervisor know what is in force: it tells those that it starts later."""
+    policy = live.current
+    if policy is not None:
+        line.send(policy.trust.memory)
 
 
 def _serve(process: ServingProcess, inbox: SignalInbox) -> None:
@@ -68,7 +83,7 @@ class _Line:
         self._supervisor = supervisor
         self._lock = Lock()
 
-    def send(self, message: ProcessStatus | WorkerRefused) -> None:
+    def send(self, message: ProcessStatus | WorkerRefused | TrustMemory) -> None:
         """Send a message, if anybody is there."""
         try:
             with self._lock:

@@ -20,6 +20,7 @@ from typing import Self
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from runtime.configuration import ServeConfiguration
 from runtime.errors import ConfigurationError
 from runtime.limits import (
@@ -72,6 +73,7 @@ class Supervisor:
         self._configuration = configuration
         self._factory = factory
         self._inbox = inbox
+        self._memory = NOTHING_REMEMBERED
         self._fleet = _Fleet([_Seat() for _ in range(configuration.workers)])
         self.registry = CollectorRegistry()
 
@@ -117,7 +119,7 @@ class Supervisor:
     def _start(self, seat: _Seat) -> None:
         ours, theirs = _SPAWN.Pipe()
         lock_path = str(Path(self._folder.name) / "decision-log.lock")
-        arguments = (self._configuration, self._factory, theirs, lock_path)
+        arguments = (self._configuration, self._factory, theirs, lock_path, self._memory)
         process = _SPAWN.Process(target=run_worker, args=arguments, name="peergate-worker", daemon=True)
         try:
             process.start()
@@ -140,6 +142,8 @@ class Supervisor:
                 message = seat.connection.recv()
                 if isinstance(message, WorkerRefused):
                     self._refused(message)
+                elif isinstance(message, TrustMemory):
+                    self._memory = self._memory.joined(message)
                 else:
                     seat.status, seat.heard_at = message, monotonic()
                     self._fleet.has_served |= message.listening

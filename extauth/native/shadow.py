@@ -36,4 +36,5 @@ def _enforced(policy: PolicySet) -> PolicySet:
         trust=policy.trust,
         strict_sni=policy.strict_sni,
         generation=policy.generation,
+        content_sha256=policy.content_sha256,
     )

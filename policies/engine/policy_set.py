@@ -45,6 +45,7 @@ class PolicySet:
         "binding",
         "caller_states",
         "condition_headers",
+        "content_sha256",
         "enforced",
         "generation",
         "identities",
@@ -71,7 +72,9 @@ class PolicySet:
         trust: TrustStore,
         strict_sni: bool,
         generation: str,
+        content_sha256: bytes,
     ) -> None:
+        """`generation`: a short name, for people and records. `content_sha256`: of all content, tells it apart."""
         self.identities = tuple(identities)
         self.routes = tuple(routes)
         self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
@@ -79,6 +82,7 @@ class PolicySet:
         self.trust = trust
         self.strict_sni = strict_sni
         self.generation = generation
+        self.content_sha256 = content_sha256
         self._bits = tuple(1 << position for position in range(len(self.rules)))
         self._labels = {rule.id: rule.labels for rule in self.rules if rule.labels}
         self._sole_ids = tuple((rule.id,) for rule in self.rules)
@@ -120,6 +124,7 @@ class PolicySet:
             trust=trust,
             strict_sni=self.strict_sni,
             generation=self.generation,
+            content_sha256=self.content_sha256,
         )
 
     @property

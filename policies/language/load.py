@@ -35,7 +35,8 @@ from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
 
 _VERSION = "1"
-#: Hex digits of a generation: 64 bits of the content's SHA-256 tell any two policies of one fleet apart.
+#: Hex digits of the name of a generation: 64 bits of the content's SHA-256, for people and records. Somebody who writes
+#: two policies can give both one name, so whether anything has changed is told by the whole digest.
 _GENERATION_DIGITS = 16
 
 Defined = TypeVar("Defined", TrustDocument, ZoneDocument, IdentityDocument, RouteDocument, RuleDocument)
@@ -77,7 +78,7 @@ def load_policy(
     problems.extend(findings.problems)
     if problems:
         return Loaded(None, tuple(sorted(set(problems))))
-    return Loaded(compilation.policy(_generation(files, witnessed)), ())
+    return Loaded(compilation.policy(_content_sha256(files, witnessed)), ())
 
 
 class _Compilation:
@@ -131,7 +132,7 @@ class _Compilation:
             message = "the policy has no rule, so it would deny every request"
             self._findings.missing(at, Code.NO_RULE, message, "add `rules:`")
 
-    def policy(self, generation: str) -> PolicySet:
+    def policy(self, content_sha256: bytes) -> PolicySet:
         """The set; only if no problem was noted."""
         return PolicySet(
             identities=self._rules.identities,
@@ -139,7 +140,8 @@ class _Compilation:
             rules=self._compiled,
             trust=self._trust,
             strict_sni=self._strict_sni,
-            generation=generation,
+            generation=content_sha256.hex()[:_GENERATION_DIGITS],
+            content_sha256=content_sha256,
         )
 
     def _defined(self, what: str, documents: Iterable[Defined]) -> dict[str, Defined]:
@@ -264,8 +266,8 @@ class _Witness:
         return self._surroundings.timezone(name)
 
 
-def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
-    """A name for the content: policy files by their last name, so that the same policy elsewhere is the same."""
+def _content_sha256(files: Mapping[str, bytes], witness: _Witness) -> bytes:
+    """The digest of the content: policy files by their last name, so that the same policy elsewhere is the same."""
     digest = sha256()
     witnessed = (("file", witness.seen), ("url", witness.crls), ("workload_api", witness.bundles))
     for kind, contents in (("policy", files), *witnessed):
@@ -273,7 +275,7 @@ def _generation(files: Mapping[str, bytes], witness: _Witness) -> str:
             last = name.rpartition("/")[2] if kind == "policy" else name
             digest.update(f"{kind} {len(last)} {last} {len(contents[name])} ".encode("utf-8", "surrogateescape"))
             digest.update(contents[name])
-    return digest.hexdigest()[:_GENERATION_DIGITS]
+    return digest.digest()
 
 
 def _name_of(document: TrustDocument | ZoneDocument | IdentityDocument | RouteDocument | RuleDocument) -> Scalar:

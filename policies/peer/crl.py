@@ -28,6 +28,20 @@ _PROCESSED_IN_ENTRY = (x509.CRLReason, x509.InvalidityDate)
 
 
 @dataclass(frozen=True, slots=True)
+class CrlAge:
+    """When a CA issued a list: by CRLNumber, then by thisUpdate (epoch seconds)."""
+
+    number: int | None
+    this_update: float
+
+    def older_than(self, other: "CrlAge") -> bool:
+        """Whether it was before `other` (of the same CA)."""
+        if self.number is not None and other.number is not None and self.number != other.number:
+            return self.number < other.number
+        return self.this_update < other.this_update
+
+
+@dataclass(frozen=True, slots=True)
 class Crl:
     """One CRL, its signature not yet verified: see `crl_key`.
 
@@ -47,11 +61,14 @@ class Crl:
         """The list as it was received, DER. Put together again: what was signed is kept once, with the signature."""
         return der.sequence(self.signature.signed + self._closing)
 
+    @property
+    def age(self) -> CrlAge:
+        """When it was issued, to be held against another of the same CA."""
+        return CrlAge(self.number, self.this_update)
+
     def older_than(self, other: "Crl") -> bool:
-        """Whether the CA issued this one before `other` (of the same CA): by CRLNumber, then by thisUpdate."""
-        if self.number is not None and other.number is not None and self.number != other.number:
-            return self.number < other.number
-        return self.this_update < other.this_update
+        """Whether the CA issued this one before `other` (of the same CA)."""
+        return self.age.older_than(other.age)
 
     def takes_back(self, known: "Crl") -> bool:
         """Whether it would undo what `known` (of the same CA) says: it is older, or no newer and lists less."""

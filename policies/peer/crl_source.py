@@ -28,12 +28,14 @@ class CrlUrls:
 class CrlSource:
     """A CRL that is fetched for a trust entry. `authorities`: the CAs of the entry, of which one must have signed it.
 
-    `allow_private`: whether the host may have an address that is not of the public internet.
+    `allow_private`: whether the host may have an address that is not of the public internet. `named`: whether a leaf
+    names it, and not the policy.
     """
 
     url: FetchUrl
     allow_private: bool
     authorities: tuple[Certificate, ...]
+    named: bool = False
 
     def verified(self, data: bytes) -> tuple[CrlKey, Crl]:
         """The CRL in `data` and the CA that signed it. Raises CrlError."""

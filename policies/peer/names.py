@@ -2,9 +2,9 @@
 
 Only by the operator's word (`--proxy-verified`, law 8), for one trust entry. Laws: what was not told is unknown, never
 absent. A name is told whole or the caller is refused: in text form Envoy does not quote URI and DNS values, so a SAN
-with `;` or `,` writes keys and elements of its own. Here every order of keys but Envoy's, a second element and a second
-URI are refused, and over gRPC a first name that is not the principal, which Envoy tells apart. What is left is a DNS
-SAN that writes another DNS name; only JSON excludes it.
+with `;` or `,` writes keys and elements of its own. Here every order of keys but Envoy's, a second element, a second
+URI and a quoted name are refused, and over gRPC a first name that is not the principal, which Envoy tells apart. What
+is left is a DNS SAN that writes another DNS name; only JSON excludes it.
 """
 
 import math
@@ -94,6 +94,8 @@ def _require_whole(element: XfccElement, count: int) -> None:
     places = [_ORDER[key] for key in element.keys]
     if places != sorted(places) or element.keys.count("uri") > 1:
         raise XfccError("keys stand as Envoy does not write them, or URI stands twice; let Envoy write JSON")
+    if element.quoted != {"subject"} & set(element.keys):
+        raise XfccError("Envoy puts quotes around Subject and around no other name; let Envoy write JSON")
 
 
 def _facts(element: XfccElement) -> IdentityFacts:

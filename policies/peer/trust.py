@@ -5,16 +5,14 @@ known as revoked under any entry passes none.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
 from itertools import pairwise
 
 from policies.peer.cache import BoundedCache
 from policies.peer.certificate import Certificate, certificate_from_der
-from policies.peer.chain import Authorities, PathSearch
+from policies.peer.chain import Authorities, Path, PathSearch
 from policies.peer.crl import Crl, CrlKey, crl_key
-from policies.peer.crl_source import CrlUrls
 from policies.peer.errors import CertificateError, CrlError
 from policies.peer.fetch_url import FetchUrl
 from policies.peer.foreign import survivable, words
@@ -25,12 +23,10 @@ from policies.peer.limits import (
     MAX_CACHED_PEERS,
     MAX_MEMORY_PER_DER_BYTE,
     MEMORY_PER_DER_BYTE,
-    MIN_RSA_BITS,
 )
 from policies.peer.names import standing_of_names
 from policies.peer.ocsp import OcspAnswer, OcspQuestion, OcspStatus
 from policies.peer.ocsp_answers import NO_ANSWERS, OcspAnswers
-from policies.peer.ocsp_responders import OcspResponders
 from policies.peer.presented import (
     AssertedIdentity,
     MalformedCertificate,
@@ -40,53 +36,13 @@ from policies.peer.presented import (
     PresentedCertificate,
 )
 from policies.peer.revocation import Revocation, RevocationLists
-from policies.peer.signature import rsa_shortness
-from policies.peer.spiffe import TrustDomain
 from policies.peer.standing import Candidacy, Standing, Timeline
 from policies.peer.svid import svid_paths, svid_problem
+from policies.peer.trust_entry import AnchorSource, TrustEntry
+from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from policies.reason import Reason
 
 __all__ = ["AnchorSource", "Revocation", "Standing", "TrustEntry", "TrustStore"]
-
-
-class AnchorSource(StrEnum):
-    """What a trust entry has its anchors from: the key of the policy that says so."""
-
-    ANCHORS = "anchors"
-    BUNDLE = "spiffe_bundle"
-    WORKLOAD_API = "workload_api"
-
-
-@dataclass(frozen=True, slots=True)
-class TrustEntry:
-    """One `trust` entry of a policy: who may vouch for a caller.
-
-    `max_lifetime`: seconds from notBefore to notAfter. `clock_skew`: seconds by which every date is widened at both
-    ends. `min_rsa_bits`: of the leaf and of every CA above it. `bundle_sequence`: of the SPIFFE bundle that the anchors
-    come from, if it has one. `unfetched`: the URLs of CRLs of which none was fetched. `anchors_from`: whence they are.
-    `crl_urls`: which CRLs its
-    leaves may name. `ocsp`: whom it asks about a leaf.
-    """
-
-    name: str
-    anchors: tuple[Certificate, ...]
-    intermediates: tuple[Certificate, ...] = ()
-    spiffe_trust_domain: TrustDomain | None = None
-    crls: tuple[Crl, ...] = ()
-    revocation: Revocation = Revocation.IF_AVAILABLE
-    max_lifetime: float | None = None
-    clock_skew: float = 0.0
-    min_rsa_bits: int = MIN_RSA_BITS
-    bundle_sequence: int | None = None
-    unfetched: tuple[str, ...] = ()
-    anchors_from: AnchorSource = AnchorSource.ANCHORS
-    ocsp: OcspResponders | None = None
-    crl_urls: tuple[CrlUrls, ...] = ()
-
-    @property
-    def authorities(self) -> tuple[Certificate, ...]:
-        """Anchors, then intermediates."""
-        return (*self.anchors, *self.intermediates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +63,9 @@ class TrustStore:
         previous: "TrustStore | None" = None,
         answers: OcspAnswers = NO_ANSWERS,
         note_crl: Callable[[FetchUrl], None] = lambda url: None,
+        memory: TrustMemory = NOTHING_REMEMBERED,
     ) -> None:
-        """`previous`: the store of the last good generation, whose memory of CRLs goes on.
+        """`previous`: the store of the last good generation, whose memory goes on; without one, `memory` does.
 
         `answers`: of responders. `note_crl`: told of each CRL that a leaf names and that may be fetched.
 
@@ -138,12 +95,8 @@ class TrustStore:
             (item for _, item in heeded),
             ((anchor, crl) for prepared, (key, crl) in heeded for anchor in self._anchors_above(key, prepared)),
         )
-        self._newest_seen = self._remembered(previous)
-        self._newest_bundles: dict[TrustDomain, int] = {} if previous is None else dict(previous._newest_bundles)
-        for entry in self.entries:
-            if entry.spiffe_trust_domain is not None and entry.bundle_sequence is not None:
-                known = self._newest_bundles.get(entry.spiffe_trust_domain, entry.bundle_sequence)
-                self._newest_bundles[entry.spiffe_trust_domain] = max(known, entry.bundle_sequence)
+        #: Of this generation and all before it.
+        self.memory: TrustMemory = (memory if previous is None else previous.memory).joined(self._known())
         self._revoked_authorities = self._find_revoked_authorities()
 
     def standing(self, presented: Presented, time: float) -> Standing:
@@ -188,17 +141,17 @@ class TrustStore:
         """Anchors and intermediates that a CRL lists."""
         return self._revoked_authorities
 
-    def crl_rollbacks(self, previous: "TrustStore") -> frozenset[CrlKey]:
+    def crl_rollbacks(self, previous: "TrustStore") -> Set[CrlKey]:
         """The CAs whose newest CRL here is older than one that `previous` or a generation before it had.
 
         Or no newer than that of `previous`, and without something that this one lists.
         """
-        in_force = {key: previous.lists.newest(key) for key in previous.lists.keys}
-        return frozenset(
-            key
-            for known in (previous._newest_seen, in_force)
-            for key in self.lists.keys & known.keys()
-            if self.lists.newest(key).takes_back(known[key])
+        newest = {key: self.lists.newest(key) for key in self.lists.keys}
+        known = previous.memory.crls
+        older = {key for key, crl in newest.items() if key in known and crl.age.older_than(known[key])}
+        in_force = previous.lists.keys
+        return older.union(
+            key for key, crl in newest.items() if key in in_force and crl.takes_back(previous.lists.newest(key))
         )
 
     def crls_gone(self, previous: "TrustStore", entry: TrustEntry) -> frozenset[CrlKey]:
@@ -209,25 +162,25 @@ class TrustStore:
         if entry.revocation is Revocation.OFF:
             return frozenset()
         own = frozenset((ca.subject, ca.spki_sha256) for ca in entry.authorities)
-        return own & (previous._newest_seen.keys() - self.lists.keys)
+        return own & (previous.memory.crls.keys() - self.lists.keys)
 
     def newer_bundle(self, entry: TrustEntry) -> int | None:
         """The highest number that a bundle of the trust domain had, here or before, if that of `entry` may be older.
 
         One without a number may be: from before the trust domain numbered its bundles.
         """
-        newest = None if entry.spiffe_trust_domain is None else self._newest_bundles.get(entry.spiffe_trust_domain)
+        newest = None if entry.spiffe_trust_domain is None else self.memory.bundles.get(entry.spiffe_trust_domain)
         proven = newest is None or (entry.bundle_sequence is not None and entry.bundle_sequence >= newest)
         return None if proven else newest
 
-    def _remembered(self, previous: "TrustStore | None") -> dict[CrlKey, Crl]:
-        """The newest CRL that was ever seen of each CA, without what it lists."""
-        newest = {} if previous is None else dict(previous._newest_seen)
-        for key in self.lists.keys:
-            crl = self.lists.newest(key)
-            if key not in newest or newest[key].older_than(crl):
-                newest[key] = replace(crl, serials=frozenset())
-        return newest
+    def _known(self) -> TrustMemory:
+        """What this generation has to remember."""
+        bundles = {
+            entry.spiffe_trust_domain: entry.bundle_sequence
+            for entry in self.entries
+            if entry.spiffe_trust_domain is not None and entry.bundle_sequence is not None
+        }
+        return TrustMemory({key: self.lists.newest(key).age for key in self.lists.keys}, bundles)
 
     def _timeline(self, presented: PresentedCertificate) -> Timeline:
         leaf = presented.leaf
@@ -267,15 +220,15 @@ class TrustStore:
     ) -> Candidacy:
         """`verified`: a path is not asked for. What is found all the same tells of revocation."""
         entry = prepared.entry
-        untrusted = _entry_problem(leaf, entry)
+        untrusted = entry.problem_of(leaf)
         search = PathSearch(prepared.authorities, others, self._verified, entry.min_rsa_bits)
         if not untrusted:
             search.run(leaf)
         paths, unsound = svid_paths(tuple(search.paths), entry.spiffe_trust_domain)
-        issuers = dict.fromkeys(path.certificates[1] for path in paths)
-        proofs = tuple(crl for issuer in issuers for crl in prepared.lists.of(issuer))
-        questions = _questions(leaf, issuers, entry)
-        if paths and entry.revocation is not Revocation.OFF:
+        proofs = tuple(crl for issuer in _issuers(paths) for crl in prepared.lists.of(issuer))
+        asked_of = self._asked_of(leaf, others, prepared, search)
+        questions = _questions(leaf, asked_of, entry)
+        if asked_of:
             for url in (url for urls in entry.crl_urls for url in urls.named_by(leaf)):
                 self._note_crl(url)
         return Candidacy(
@@ -292,6 +245,22 @@ class TrustStore:
             verified=verified,
             listed=verified and self.lists.listed(leaf),
         )
+
+    def _asked_of(
+        self, leaf: Certificate, others: tuple[Certificate, ...], prepared: _Prepared, search: PathSearch
+    ) -> tuple[Certificate, ...]:
+        """The issuers of `leaf` of which the entry asks whether they have revoked it.
+
+        Also where the entry refuses the leaf, or a CA above it, by a rule of its own: another entry of the same CA may
+        have no such rule, and what is known of a revocation counts there too.
+        """
+        entry = prepared.entry
+        if entry.revocation is Revocation.OFF or not (entry.ocsp or entry.crl_urls):
+            return ()
+        if not search.paths:
+            search = PathSearch(prepared.authorities, others, self._verified)
+            search.run(leaf)
+        return _issuers(search.paths)
 
     def _revoked(self, certificates: tuple[Certificate, ...]) -> bool:
         if not self._revoked_authorities.isdisjoint(certificates):
@@ -364,24 +333,15 @@ def _leaf_problem(leaf: Certificate) -> str:
     return ""
 
 
-def _entry_problem(leaf: Certificate, entry: TrustEntry) -> str:
-    """Why `entry` cannot trust `leaf`, whoever issued it. Key usage of SVIDs is judged with the SVID rules."""
-    lifetime = leaf.not_after - leaf.not_before
-    if entry.max_lifetime is not None and lifetime > entry.max_lifetime:
-        return f"it is valid for {lifetime:.0f} s in all, at most {entry.max_lifetime:.0f} s are allowed"
-    if shortness := rsa_shortness(leaf.public_key, entry.min_rsa_bits):
-        return shortness
-    if leaf.key_usage is None or entry.spiffe_trust_domain is not None:
-        return ""
-    if not leaf.key_usage & {"digitalSignature", "keyAgreement"}:
-        return "its key usage lacks digitalSignature"
-    return "its key usage has keyCertSign, which only a CA has" if "keyCertSign" in leaf.key_usage else ""
+def _issuers(paths: Iterable[Path]) -> tuple[Certificate, ...]:
+    """The CAs that signed the leaf of `paths`, each once."""
+    return tuple(dict.fromkeys(path.certificates[1] for path in paths))
 
 
 def _questions(leaf: Certificate, issuers: Iterable[Certificate], entry: TrustEntry) -> tuple[OcspQuestion, ...]:
     """What `entry` asks about `leaf`: once for each key of its issuer, however many certificates that has."""
     by_key = {(issuer.subject, issuer.spki_sha256): issuer for issuer in issuers}
-    if entry.ocsp is None or entry.revocation is Revocation.OFF or not by_key:
+    if entry.ocsp is None or not by_key:
         return ()
     source = entry.ocsp.source(leaf)
     return () if source is None else tuple(OcspQuestion.about(leaf, issuer, source) for issuer in by_key.values())

@@ -10,7 +10,7 @@ see `forwarded`.
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policies.peer.errors import XfccError
 from policies.peer.limits import MAX_HEADER_CHARS, MAX_XFCC_ELEMENTS
@@ -33,7 +33,8 @@ class XfccElement:
 
     `hash`: SHA-256 of the certificate, lower-case hex. `cert`, `chain`: PEM; the chain includes the leaf. `subject`:
     RFC 2253 text. Empty = not said, or said to be empty, which `keys` tells apart: those that were written, in order,
-    lower case. `is_json`: written as JSON, so that no value can run into another.
+    lower case; `quoted`: those of them whose value stood between quotes. `is_json`: written as JSON, so that no value
+    can run into another.
     """
 
     by: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class XfccElement:
     dns: tuple[str, ...] = ()
     is_json: bool = False
     keys: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    quoted: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
 
 def parse_xfcc(text: str) -> XfccElement:
@@ -67,17 +69,20 @@ def xfcc_elements(text: str) -> tuple[XfccElement, ...]:
 def _text_elements(text: str) -> list[XfccElement]:
     elements: list[XfccElement] = []
     pairs: list[tuple[str, str]] = []
+    quoted: set[str] = set()
     position = 0
     while True:
         pair = _PAIR.match(text, position)
         if pair is None:
             raise XfccError(f"no KEY=value at character {position + 1}, or a quote where none belongs")
         pairs.append(_pair(*pair.groups()))
+        if pair[2] is not None:
+            quoted.add(pairs[-1][0])
         position = pair.end()
         comma = _COMMA.match(text, position)
         if comma or position == len(text):
-            elements.append(_element(pairs, is_json=False))
-            pairs = []
+            elements.append(replace(_element(pairs, is_json=False), quoted=frozenset(quoted)))
+            pairs, quoted = [], set()
             if comma is None:
                 return elements
         elif text[position] != ";":

@@ -179,6 +179,7 @@ def _fresh(policy: PolicySet) -> PolicySet:
         trust=policy.trust,
         strict_sni=policy.strict_sni,
         generation=policy.generation,
+        content_sha256=policy.content_sha256,
     )
 
 

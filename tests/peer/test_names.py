@@ -127,6 +127,9 @@ def test_a_san_that_writes_keys_of_its_own_is_refused_in_text_and_harmless_in_js
         '[{"uri":["spiffe://td/a"],"uri":["spiffe://td/admin"]}]',
         '[{"uri":["spiffe://td/caf\u00e9"]}]',
         '[{"uri":["spiffe://td/a"],"chain":["x"]}]',
+        'URI=;DNS="admin.example"',
+        'URI="https://billing.example/"',
+        "Subject=CN=admin;URI=",
     ],
 )
 def test_what_envoy_does_not_write_is_refused(text: str) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pki.authority import Authority, Issued
 from policies.peer.crl import crl_from_bytes
+from policies.peer.crl_source import CrlUrls
 from policies.peer.fetch_url import FetchUrl, UrlPrefix
 from policies.peer.ocsp import OcspAnswer, OcspQuestion, OcspStatus
 from policies.peer.ocsp_answers import FirstAnswer
@@ -15,7 +19,7 @@ from policies.peer.presented import presented_from_der
 from policies.peer.spiffe import TrustDomain
 from policies.peer.trust import Revocation, Standing, TrustEntry, TrustStore
 from policies.reason import Reason
-from tests.peer.forge import NOW, parsed, presented
+from tests.peer.forge import NOW, authority, certificate, parsed, presented
 
 TIME = NOW.timestamp()
 MESH, PARTNER = Authority.root("mesh", now=NOW), Authority.root("partner", now=NOW)
@@ -143,6 +147,33 @@ def test_revoked_under_one_entry_is_refused_under_all() -> None:
     entries = (entry("a"), entry("b", revocation=Revocation.OFF, ocsp=None), entry("c", ocsp=OTHERS))
     found = standing(known(REVOKED, other=GOOD), *entries)
     assert (found.reason, found.trust) == (Reason.CERTIFICATE_REVOKED, frozenset())
+
+
+@pytest.mark.parametrize(
+    "rule", [{"max_lifetime": 1.0}, {"min_rsa_bits": 4096}, {"spiffe_trust_domain": TrustDomain.parse("acme.internal")}]
+)
+def test_revoked_under_an_entry_that_refuses_by_a_rule_of_its_own_is_refused_under_all(rule: dict[str, Any]) -> None:
+    short = rsa.generate_private_key(65537, 2048)
+    for root, key in (authority("ec"), short), (authority("rsa", key=short), None):
+        peer = presented_from_der(certificate("x", issuer=root, key=key).der)
+        lax = TrustEntry("lax", (root.parsed,), revocation=Revocation.IF_AVAILABLE)
+        strict = replace(lax, name="strict", ocsp=RESPONDERS, **rule)
+        for entries in (strict, lax), (lax, strict):
+            assert "lax" in TrustStore(entries, answers=known(GOOD)).standing(peer, TIME).trust
+            refused = TrustStore(entries, answers=known(REVOKED)).standing(peer, TIME)
+            assert refused.reason is Reason.CERTIFICATE_REVOKED
+
+
+def test_an_entry_that_refuses_by_a_rule_of_its_own_has_the_crls_fetched_that_the_leaf_names() -> None:
+    noted: list[str] = []
+    points = x509.CRLDistributionPoints(
+        [x509.DistributionPoint([x509.UniformResourceIdentifier("http://crl.example/m.crl")], None, None, None)]
+    )
+    leaf = MESH.issue(dns=["a.example"], extra=[(points, False)])
+    urls = CrlUrls((UrlPrefix.parse("http://crl.example/"),))
+    strict = replace(entry(ocsp=None), max_lifetime=1.0, crl_urls=(urls,))
+    TrustStore([strict], note_crl=lambda url: noted.append(url.text)).standing(presented(leaf), TIME)
+    assert noted == ["http://crl.example/m.crl"]
 
 
 def test_an_answer_to_one_entry_proves_nothing_good_for_another() -> None:

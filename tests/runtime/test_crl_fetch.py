@@ -12,6 +12,7 @@ from policies.peer.certificate import certificate_from_der
 from policies.peer.crl_source import CrlSource
 from policies.peer.fetch_url import FetchUrl
 from policies.peer.presented import presented_from_der
+from policies.peer.trust_memory import TrustMemory
 from policies.reason import Reason
 from runtime import crl_fetch as module
 from runtime import live_policy
@@ -81,6 +82,20 @@ def test_an_older_one_is_refused_and_counted(server: CrlServer) -> None:
     assert fetching.of(ROOT.crl(number=1)) == newer
     assert fetching.count(FetchResult.OLDER) == 1
     assert "older than the last good one" in fetching.fetch.notice
+
+
+def test_one_older_than_what_another_process_of_the_service_had_is_refused_as_the_first_one_too(
+    server: CrlServer,
+) -> None:
+    of, server.body = source(server), ROOT.crl([7], number=1)
+    key, newer = of.verified(ROOT.crl(number=2))
+    fetch = CrlFetch(of, Metrics(), memory=TrustMemory({key: newer.age}))
+    fetch.attempt()
+    assert fetch.content is None
+    assert "older" in fetch.notice
+    server.body = ROOT.crl(number=2)
+    fetch.attempt()
+    assert fetch.content == server.body
 
 
 def test_one_of_the_same_age_that_lists_less_is_refused_and_counted(server: CrlServer) -> None:
@@ -235,6 +250,20 @@ def test_what_is_revoked_when_a_process_starts_is_refused_from_its_first_request
     assert serving.reason() is Reason.CERTIFICATE_REVOKED
     serving.live.stop()
     serving.fetches.stop()
+
+
+def test_a_process_that_knows_of_a_crl_and_cannot_fetch_it_serves_as_before_the_first_fetch(
+    server: CrlServer, tmp_path: Path
+) -> None:
+    write_policy(tmp_path, policy(server, "require"))
+    server.status = 503
+    key, crl = source(server).verified(ROOT.crl())
+    memory = TrustMemory({key: crl.age})
+    live = LivePolicy(PolicySource(str(tmp_path), CrlFetches(Metrics(), memory=memory), memory=memory), Metrics())
+    live.start()
+    assert live.current is not None
+    assert live.current.trust.standing(PEER, datetime.now(UTC).timestamp()).reason is Reason.REVOCATION_UNKNOWN
+    live.stop()
 
 
 def test_a_server_that_hangs_delays_a_start_by_a_bounded_time(

@@ -61,6 +61,19 @@ def test_a_changed_file_is_in_force_within_two_seconds(tmp_path: Path, write: Ca
         assert policy.status.generation != before
 
 
+def test_another_policy_is_put_in_force_though_somebody_gave_it_the_name_of_the_one_before(tmp_path: Path) -> None:
+    def same_name(reading: PolicyReading, previous: PolicySet | None) -> Loaded:
+        loaded = loaded_from_reading(reading, previous)
+        assert loaded.policy is not None
+        loaded.policy.generation = "0123456789abcdef"
+        return loaded
+
+    file = write_policy(tmp_path)
+    with live(tmp_path, same_name) as policy:
+        replace_file(file, DENIES)
+        eventually(lambda: "nobody" in rule_ids(policy), 2)
+
+
 def test_an_added_and_a_removed_file_change_the_policy(tmp_path: Path) -> None:
     write_policy(tmp_path)
     extra = tmp_path / "extra.yaml"

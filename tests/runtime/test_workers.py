@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import pytest
 
 from tests.runtime.service_process import Service, refused, service
-from tests.runtime.world import POLICY, eventually, replace_file, write_policy
+from tests.runtime.world import POLICY, ROOT, RULES, eventually, replace_file, write_policy
 
 DENIES = POLICY + "  - {id: nobody, deny: anyone, to: open}\n"
 
@@ -49,6 +49,22 @@ def test_ready_only_if_every_worker_is_and_a_killed_one_is_started_again(tmp_pat
         assert len(running.worker_pids() & before) == 1
         assert running.metric("peergate_worker_restarts_total") == 1
         assert running.metric("peergate_decisions_total", effect="allow") == 10, "a dead worker's counts stay"
+
+
+def test_a_worker_that_is_started_again_takes_no_crl_that_is_older_than_what_the_others_had(tmp_path: Path) -> None:
+    trust = "mesh: {anchors: [pki/mesh-root.pem], spiffe_trust_domain: acme.internal, crls: [pki/mesh.crl]}"
+    file = write_policy(tmp_path / "policy", f"version: 1\ntrust:\n  {trust}\n{RULES}")
+    crl = file.parent / "pki/mesh.crl"
+    crl.write_bytes(ROOT.crl([7], number=2))
+    with service(tmp_path, file, "workers=2") as running:
+        before = running.worker_pids()
+        crl.write_bytes(ROOT.crl(number=1))
+        os.kill(min(before), signal.SIGKILL)
+        eventually(lambda: any(pid not in before for pid in running.worker_pids()), 20)
+        eventually(lambda: running.readiness()[1]["state"] == "unavailable", 20)
+        assert any("crl_older" in problem for problem in running.readiness()[1]["problems"])
+        crl.write_bytes(ROOT.crl([7], number=3))
+        eventually(lambda: running.readiness()[0] == 200, 20)
 
 
 def test_a_reload_reaches_every_worker(tmp_path: Path) -> None:

@@ -54,12 +54,14 @@ def trust_store(
                 )
                 hint = "list all its anchors in one entry"
                 findings.add(document.spiffe_trust_domain, Code.TRUST_DOMAIN_TAKEN, message, hint)
-    store = TrustStore(entries, previous, live.answers, live.note_crl)
-    if previous is not None:
-        reader.check_not_older(store, previous)
-        for document, entry in zip(documents, entries, strict=True):
-            check_bundle_not_older(document, entry, previous, findings)
-            reader.check_not_gone(document, store.crls_gone(previous, entry))
+    before = previous or TrustStore(memory=live.memory)
+    store = TrustStore(entries, before, live.answers, live.note_crl)
+    reader.check_not_older(store, before)
+    for document, entry in zip(documents, entries, strict=True):
+        check_bundle_not_older(document, entry, before, findings)
+        # A process that begins anew serves before it has fetched, too: `revocation` says what holds until then.
+        if previous is not None or not entry.unfetched:
+            reader.check_not_gone(document, store.crls_gone(before, entry))
     return store, domains
 
 
@@ -176,7 +178,8 @@ class _Reader:
         urls = self._crl_urls(item)
         if item.url is None:
             for named in filter(urls.covers, self.named_crls):
-                yield from self._fetched(CrlSource(named, urls.allow_private, authorities), item.certificate_urls[0])
+                source = CrlSource(named, urls.allow_private, authorities, named=True)
+                yield from self._fetched(source, item.certificate_urls[0])
         elif (url := self._read(item.url, FetchUrl.parse)) is not None:
             yield from self._fetched(CrlSource(url, urls.allow_private, authorities), item.url)
 
