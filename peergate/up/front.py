@@ -79,6 +79,8 @@ class UpFront:
         notices = list(found.notices)
         if self._envoy.restarts:
             notices.append(f"Envoy ended and was started anew {self._envoy.restarts} times")
+        if self._envoy.trouble:
+            notices.append(self._envoy.trouble)
         return FrontReport(
             tuple(notices),
             found.cached_certificates,
