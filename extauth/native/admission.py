@@ -60,6 +60,8 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
     until = min((ca.not_after for ca in entry.authorities), default=-math.inf)
     if entry.revocation is Revocation.REQUIRE:
         until = min(until, *(_proven_until(ca, policy.trust, time) for ca in entry.authorities))
+    if until < time:
+        return "revocation" if entry.authorities else "authority"
     heeded = () if entry.revocation is Revocation.OFF else entry.crls
     return Admission(
         entry=entry.name,

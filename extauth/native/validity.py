@@ -32,8 +32,8 @@ def validity(admission: Admission) -> Json:
     if admission.trust_domain is not None:
         length = tree.call("size", tree.header(SPIFFE_ID))
         conditions.append(tree.call("_<=_", length, tree.integer(MAX_SPIFFE_ID_BYTES)))
-    if math.isfinite(admission.until):
-        until = tree.integer(math.floor(admission.until) * _MILLISECONDS)
+    if admission.until < math.inf:
+        until = tree.integer(math.floor(max(admission.until, 0.0)) * _MILLISECONDS)
         conditions.append(tree.call("_<=_", tree.number(tree.header(NOW)), until))
     if admission.max_lifetime is not None:
         lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))

@@ -245,6 +245,27 @@ def test_a_certificate_that_expires_is_refused_on_an_open_connection(world: Worl
     assert within(4, lambda: caller.status() == 403)
 
 
+def test_under_require_callers_are_asked_about_as_soon_as_one_ca_has_no_crl(world: World) -> None:
+    required = POLICY.replace("crls: [crls]", "crls: [crls], revocation: require")
+    world.apply(required)
+    assert within(2, lambda: status_of(world.caller) == 200)
+    other = Authority.root("other")
+    (world.folder / "other.pem").write_bytes(other.pem)
+    world.apply(required.replace("anchors: [ca.pem]", "anchors: [ca.pem, other.pem]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=other)) == 403)
+
+
+def test_under_require_callers_are_asked_about_when_the_crl_ends_though_another_ca_has_none(world: World) -> None:
+    issuing = world.authority.intermediate("issuing")
+    (world.folder / "issuing.pem").write_bytes(issuing.pem)
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    (world.folder / "crls" / "a.crl").write_bytes(issuing.crl([], next_update=soon))
+    required = POLICY.replace("crls: [crls]", "crls: [crls], intermediates: [issuing.pem], revocation: require")
+    world.apply(required)
+    time.sleep(max(0, soon.timestamp() - time.time()) + 0.5)
+    assert status_of(lambda: world.caller(by=issuing)) == 403
+
+
 def test_a_certificate_that_expires_while_the_headers_of_a_request_come_in_is_refused(world: World) -> None:
     caller = world.caller(lives=timedelta(seconds=3))
     assert caller.status() == 200
