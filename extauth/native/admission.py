@@ -12,7 +12,7 @@ from policies.engine.policy_set import PolicySet
 from policies.peer.certificate import Certificate
 from policies.peer.chain import Authorities, PathSearch, authority_problem
 from policies.peer.digest import sha256
-from policies.peer.limits import MIN_RSA_BITS
+from policies.peer.limits import MAX_CHAIN_DEPTH, MIN_RSA_BITS
 from policies.peer.revocation import Revocation
 from policies.peer.signature import rsa_shortness
 from policies.peer.spiffe import TrustDomain
@@ -99,7 +99,14 @@ def _is_questionable(ca: Certificate, entry: TrustEntry, store: TrustStore) -> b
         lambda child, issuer: child.signature.verifies(issuer.public_key),
     )
     search.run(ca)
-    return not search.paths and ca not in entry.anchors
+    return ca not in entry.anchors and not any(_may_issue_leaves(path.certificates) for path in search.paths)
+
+
+def _may_issue_leaves(path: tuple[Certificate, ...]) -> bool:
+    """Whether what is above the first CA of `path` lets it issue leaves: for Envoy each CA is an anchor."""
+    limits = (issuer.extensions.path_length for issuer in path[1:])
+    kept = all(limit is None or limit >= below for below, limit in enumerate(limits, start=1))
+    return kept and len(path) <= MAX_CHAIN_DEPTH + 1
 
 
 def _proven_until(ca: Certificate, store: TrustStore, time: float) -> float:

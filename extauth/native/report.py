@@ -15,7 +15,7 @@ WORDS = {
     "trust": "the policy has several trust entries, and Envoy does not show which one vouches for a name",
     "no-trust": "the policy has no trust entry",
     "min_rsa_bits": "the trust entry sets min_rsa_bits, and Envoy does not show the length of keys",
-    "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or leads to no anchor",
+    "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or may issue no leaves",
     "revocation": "a CA of the trust entry has no current CRL, which `revocation: require` asks for",
     "crl_urls": "the trust entry has CRLs that certificates name, which Envoy does not look for",
     "ocsp": "the trust entry asks an OCSP responder, which Envoy does not do for client certificates",

@@ -266,6 +266,31 @@ def test_under_require_callers_are_asked_about_when_the_crl_ends_though_another_
     assert status_of(lambda: world.caller(by=issuing)) == 403
 
 
+def test_callers_are_asked_about_where_a_path_length_lets_an_intermediate_issue_no_leaves(world: World) -> None:
+    first = world.authority.intermediate("first", path_length=0)
+    second = first.intermediate("second")
+    for name, ca in (("first", first), ("second", second)):
+        (world.folder / f"{name}.pem").write_bytes(ca.pem)
+    world.apply(POLICY.replace("crls: [crls]", "intermediates: [first.pem]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=first)) == 200)
+    world.apply(POLICY.replace("crls: [crls]", "intermediates: [first.pem, second.pem]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=second)) == 403)
+    assert status_of(lambda: world.caller(by=first)) == 403
+
+
+@pytest.mark.parametrize(("above", "status"), [(8, 200), (9, 403)])
+def test_callers_are_asked_about_where_more_cas_are_above_them_than_peergate_follows(
+    world: World, above: int, status: int
+) -> None:
+    ca, names = world.authority, []
+    for height in range(above):
+        ca = ca.intermediate(f"at-{height}", path_length=None)
+        names.append(f"at-{height}.pem")
+        (world.folder / names[-1]).write_bytes(ca.pem)
+    world.apply(POLICY.replace("crls: [crls]", f"intermediates: [{', '.join(names)}]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=ca)) == status)
+
+
 def test_a_certificate_that_expires_while_the_headers_of_a_request_come_in_is_refused(world: World) -> None:
     caller = world.caller(lives=timedelta(seconds=3))
     assert caller.status() == 200
