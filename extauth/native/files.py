@@ -17,6 +17,7 @@ class EnvoyFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._written: dict[str, bytes] = {}
+        self._spare: dict[str, bytes] = {}
 
     def source(self, name: str) -> Json:
         """`ConfigSource` of the resource `name`."""
@@ -30,17 +31,52 @@ class EnvoyFiles:
 
     def write(self, name: str, message: str, resource: Json) -> bool:
         """Put the resource in force, if it is another one than before; whether it was. Raises OSError."""
-        response = {"resources": [any_of(message, **resource)]}
-        content = json.dumps(response, separators=(",", ":")).encode()
+        content = _content(message, resource)
         if self._written.get(name) == content:
             return False
-        version = sha256(content).hexdigest()[:16]
-        replacement = self._folder / f".{name}"
-        replacement.touch(0o600)
-        replacement.write_bytes(json.dumps({"version_info": version, **response}, separators=(",", ":")).encode())
-        replacement.replace(self._path(name))
+        self._put(self._path(name), content)
         self._written[name] = content
         return True
 
+    def keep_spare(self, name: str, message: str, resource: Json) -> None:
+        """Have another resource at hand, for when nothing can be written any more. Raises OSError."""
+        if name not in self._spare:
+            content = _content(message, resource)
+            self._put(self._spare_path(name), content)
+            self._spare[name] = content
+
+    def put_spare(self, name: str) -> None:
+        """Put the spare resource in force, which takes no room on the disk. Raises OSError if there is none."""
+        if name not in self._spare:
+            raise FileNotFoundError(f"there is no spare {name}")
+        self._spare_path(name).replace(self._path(name))
+        self._written[name] = self._spare.pop(name)
+
+    def holds(self, name: str, message: str, resource: Json) -> bool:
+        """Whether the resource is in force."""
+        return self._written.get(name) == _content(message, resource)
+
+    def version(self, name: str) -> str:
+        """What Envoy calls the resource that is in force; empty if there is none."""
+        content = self._written.get(name)
+        return "" if content is None else _version(content)
+
+    def _put(self, path: Path, content: bytes) -> None:
+        replacement = self._folder / f".{path.stem}"
+        replacement.touch(0o600)
+        replacement.write_bytes(b'{"version_info":"%s",' % _version(content).encode() + content[1:])
+        replacement.replace(path)
+
+    def _spare_path(self, name: str) -> Path:
+        return self._folder / f"{name}.spare.json"
+
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
+
+
+def _content(message: str, resource: Json) -> bytes:
+    return json.dumps({"resources": [any_of(message, **resource)]}, separators=(",", ":")).encode()
+
+
+def _version(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]

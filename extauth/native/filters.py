@@ -8,7 +8,7 @@ from extauth.native.compile import Compiled
 from extauth.native.matcher import CHAIN, ISSUER, PATH, SANS, SERIAL, TRUST
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
 from extauth.native.told import TOLD, Told, fields_from_told
-from extauth.native.validity import NOT_AFTER, NOT_BEFORE
+from extauth.native.validity import NOT_AFTER, NOT_BEFORE, NOW
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from policies.reason import Reason
 from runtime.envoy.ext_authz import Authorization, json_from_authorization
@@ -23,7 +23,7 @@ CALLED = f"{_NAMES}shadow_effective_policy_id"
 _SHADOW_RULES = "rules_"
 SHADOWED = f"{_SHADOW_RULES}shadow_effective_policy_id"
 
-_POLICY, _SHADOW, _TOLD = "peergate.policy", "peergate.shadow", "peergate.told"
+POLICY, _SHADOW, _TOLD = "peergate.policy", "peergate.shadow", "peergate.told"
 _NOTE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
@@ -73,7 +73,7 @@ def discovered_filters(source: Json, shadow: Json, told: Json, authorization: Au
         _path_noted(),
         {"name": _TOLD, "config_discovery": _beside(told, _NOTE)},
         {"name": _SHADOW, "config_discovery": _beside(shadow, _RBAC)},
-        {"name": _POLICY, "config_discovery": discovery},
+        {"name": POLICY, "config_discovery": discovery},
         _asking(authorization),
     ]
 
@@ -98,7 +98,7 @@ def told_filter(told: Told) -> Json:
 def policy_filter(compiled: Compiled) -> Json:
     """The one filter that depends on the policy: a request is decided by one generation."""
     named: Json = {"shadow_matcher": compiled.names, "shadow_rules_stat_prefix": _NAMES} if compiled.names else {}
-    return typed(_POLICY, _RBAC, matcher=compiled.decides, **named)
+    return typed(POLICY, _RBAC, matcher=compiled.decides, **named)
 
 
 def shadow_filter(matcher: Json | None) -> Json:
@@ -111,13 +111,14 @@ def shadow_filter(matcher: Json | None) -> Json:
 
 
 def manager_options() -> Json:
-    """What the connection manager has beside the filters: law 7, the dates of the leaf, and what a denied caller reads.
+    """What the connection manager has beside the filters: law 7, dates and time, and what a denied caller reads.
 
     An identity header is ours from here on: where peergate is asked, it has the last word about them.
     """
     ours = {
         NOT_AFTER: f"%FILTER_STATE({_NOT_AFTER_STATE}:PLAIN)%",
         NOT_BEFORE: f"%FILTER_STATE({_NOT_BEFORE_STATE}:PLAIN)%",
+        NOW: "%EMIT_TIME(%s%3f)%",
         # Whoever is let in without a question has no URI but a SPIFFE ID.
         SPIFFE_ID: "%DOWNSTREAM_PEER_URI_SAN%",
     }
@@ -137,10 +138,10 @@ def manager_options() -> Json:
 
 
 def route_options() -> Json:
-    """What the route configuration has: the dates go no further, and the upstream is told what it was not told yet."""
+    """What the route configuration has: dates go no further, and the upstream is told what it was not told yet."""
     told = {DECISION_ID: "%STREAM_ID%", IDENTITY: f"%DYNAMIC_METADATA({RBAC}:{CALLED})%"}
     return {
-        "request_headers_to_remove": [NOT_AFTER, NOT_BEFORE],
+        "request_headers_to_remove": [NOT_AFTER, NOT_BEFORE, NOW],
         "request_headers_to_add": [
             {"header": {"key": name, "value": value}, "append_action": "ADD_IF_ABSENT"} for name, value in told.items()
         ],

@@ -15,7 +15,7 @@ WORDS = {
     "trust": "a CA of the trust entry has the name of one of another entry, is above or below one, or is named oddly",
     "no-trust": "the policy has no trust entry",
     "min_rsa_bits": "the trust entry sets min_rsa_bits, and Envoy does not show the length of keys",
-    "authority": "a CA of the trust entry has name constraints, is weak, revoked, out of date, or leads to no anchor",
+    "authority": "a CA of the trust entry has name constraints, is weak, revoked or out of date, or issues no leaves",
     "revocation": "the trust entry requires a current CRL of each of its CAs, and has none of one of them",
     "crl_urls": "the trust entry has CRLs that certificates name, which Envoy does not look for",
     "ocsp": "the trust entry asks an OCSP responder, which Envoy does not do for client certificates",

@@ -12,6 +12,7 @@ from threading import Event, Lock, RLock, Thread
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
 from extauth.native.filters import (
+    POLICY,
     discovered_filters,
     manager_options,
     network_filters,
@@ -24,6 +25,7 @@ from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
 from extauth.native.told import NOTHING_MORE, Told
 from peergate.up.configuration import UpSettings
+from peergate.up.taken import Taken
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
 from runtime.complaint import Complaint
@@ -44,6 +46,7 @@ _LOGGER = service_logger("envoy")
 LISTENER_FILE, POLICY_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "shadow", "told"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
+_NOT_TAKEN = policy_filter(asking_everything("policy-not-taken"))
 #: Seconds before another try to start an Envoy that did not start, and for which the end waits for one that does.
 TRY_AGAIN_SECONDS = 2.0
 
@@ -71,6 +74,11 @@ class UpEnvoy:
         self._applying = RLock()
         self._applied: tuple[PolicySet | None, float] = (None, inf)
         self._told = NOTHING_MORE
+        self._taken = Taken()
+        #: Why Envoy does not have the policy that is in force; empty if it has.
+        self.trouble = ""
+        # What an Envoy would start with is a policy that is not in force.
+        self._is_outdated = False
         self.access_log = folder / "access.log"
         self.restarts = 0
 
@@ -108,7 +116,7 @@ class UpEnvoy:
             # INVARIANT: what is written in part only is due, until it is written whole.
             self._applied = policy, -inf
             compiled = self._compiled(policy, now)
-            self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+            self._write_policy(compiled)
             shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
             self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
             self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
@@ -151,6 +159,49 @@ class UpEnvoy:
             # The old policy must not stay in force inside Envoy.
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
             return asking_everything("internal-error")
+
+    def _write_policy(self, compiled: Compiled) -> None:
+        """Raises OSError; then Envoy asks about every request, or has ended: the old policy does not stay in force."""
+        try:
+            self._files.keep_spare(POLICY_FILE, EXTENSION, _NOT_TAKEN)
+            self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+        except OSError as error:
+            self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
+            raise
+        self.trouble, self._is_outdated = "", False
+        self._taken.tell(self._files.version(POLICY_FILE))
+
+    def _ask_everything(self, why: str) -> None:
+        """Whatever policy Envoy has, it decides nothing by it any more."""
+        try:
+            if not self._files.holds(POLICY_FILE, EXTENSION, _NOT_TAKEN):
+                self._files.put_spare(POLICY_FILE)
+                self._taken.tell(self._files.version(POLICY_FILE))
+        except OSError as error:
+            self._is_outdated = True
+            self._end_envoy(f"{why}, nor to ask ({error.strerror or error})")
+        else:
+            self.trouble = f"Envoy {why}, and asks about every request"
+
+    def _end_envoy(self, why: str) -> None:
+        self.trouble = f"Envoy {why}, and was ended"
+        if self._process is not None:
+            self._process.stop()
+
+    def _look_whether_the_policy_is_taken(self) -> None:
+        """What Envoy refuses, as being too large, it tells nobody. Raises OSError while it does not answer."""
+        process = self._process
+        if process is None or not process.is_running or not self._taken.is_open:
+            return
+        version = process.admin.filter_version(POLICY)
+        with self._applying:
+            if not self._taken.is_refused(version):
+                return
+            if self._files.holds(POLICY_FILE, EXTENSION, _NOT_TAKEN):
+                self._end_envoy("takes no policy any more")
+            else:
+                self._ask_everything("refuses the policy, as its log says")
+        _LOGGER.error("Envoy does not have the policy that is in force", extra={"facts": {"trouble": self.trouble}})
 
     def _shadow(self, policy: PolicySet, now: float) -> Json | None:
         try:
@@ -226,11 +277,12 @@ class UpEnvoy:
     def _look_after(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
-                if self._process is not None and not self._process.is_running:
+                if self._process is not None and not self._process.is_running and not self._is_outdated:
                     self._start_again(self._process)
                 if self._tls.renewed() is not None:
                     self._write_server_certificate()
                 self._compile_again_after_an_end()
+                self._look_whether_the_policy_is_taken()
             except Exception:
                 if times := self._complaint.due():
                     _LOGGER.exception("Envoy could not be looked after", extra={"facts": {"times": times}})
@@ -250,6 +302,7 @@ class UpEnvoy:
                 self._complain_of_start(error)
             else:
                 self.restarts += 1
+                self._taken.tell(self._files.version(POLICY_FILE))
                 _LOGGER.info("Envoy serves again")
                 return
         self._stopping.wait(TRY_AGAIN_SECONDS)

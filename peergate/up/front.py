@@ -79,6 +79,8 @@ class UpFront:
         notices = list(found.notices)
         if self._envoy.restarts:
             notices.append(f"Envoy ended and was started anew {self._envoy.restarts} times")
+        if self._envoy.trouble:
+            notices.append(self._envoy.trouble)
         return FrontReport(
             tuple(notices),
             found.cached_certificates,
@@ -95,9 +97,10 @@ class UpFront:
         now = time()
         if policy is not None:
             self._records.know(policy)
-            self.native_share = report_from_policy(policy, now).native_share if self._settings.native else 0.0
         self._envoy.apply(policy, now, self._told(policy))
         self._applied = policy
+        if policy is not None:
+            self.native_share = report_from_policy(policy, now).native_share if self._settings.native else 0.0
 
     def _tell(self) -> None:
         """The next policy has changed: it may ask for other headers."""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 
 from runtime.address import Address, TcpAddress, UnixAddress
@@ -43,6 +44,13 @@ class Admin:
         """Requests under way on listeners that peergate has configured."""
         _, body = self._ask("/stats?filter=^http\\.mtls\\.downstream_rq_active$&format=json")
         return sum(stat.get("value", 0) for stat in json.loads(body).get("stats", ()))
+
+    def filter_version(self, name: str) -> str:
+        """The version of the HTTP filter `name` that was discovered last and taken; empty if none was."""
+        stat = f"extension_config_discovery.http_filter.{name}.version_text"
+        _, body = self._ask(f"/stats?filter=^{re.escape(stat)}$&type=TextReadouts")
+        found = re.search(rf'^{re.escape(stat)}: "([^"]*)"$', body.decode("utf-8", "replace"), re.MULTILINE)
+        return found[1] if found else ""
 
     def _ask(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         connection = _connection(self.address)

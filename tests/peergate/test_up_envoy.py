@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from extauth.native.compile import Compiled
 from extauth.native.files import EnvoyFiles
 from extauth.native.told import Told, told_from_line
 from peergate.demo.client import Credentials, client_context
@@ -269,6 +270,73 @@ def test_a_certificate_that_expires_is_refused_on_an_open_connection(world: Worl
     assert within(4, lambda: caller.status() == 403)
 
 
+def test_under_require_callers_are_asked_about_as_soon_as_one_ca_has_no_crl(world: World) -> None:
+    required = POLICY.replace("crls: [crls]", "crls: [crls], revocation: require")
+    world.apply(required)
+    assert within(2, lambda: status_of(world.caller) == 200)
+    other = Authority.root("other")
+    (world.folder / "other.pem").write_bytes(other.pem)
+    world.apply(required.replace("anchors: [ca.pem]", "anchors: [ca.pem, other.pem]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=other)) == 403)
+
+
+def test_under_require_callers_are_asked_about_when_the_crl_ends_though_another_ca_has_none(world: World) -> None:
+    issuing = world.authority.intermediate("issuing")
+    (world.folder / "issuing.pem").write_bytes(issuing.pem)
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    (world.folder / "crls" / "a.crl").write_bytes(issuing.crl([], next_update=soon))
+    required = POLICY.replace("crls: [crls]", "crls: [crls], intermediates: [issuing.pem], revocation: require")
+    world.apply(required)
+    time.sleep(max(0, soon.timestamp() - time.time()) + 0.5)
+    assert status_of(lambda: world.caller(by=issuing)) == 403
+
+
+def test_callers_are_asked_about_where_a_path_length_lets_an_intermediate_issue_no_leaves(world: World) -> None:
+    first = world.authority.intermediate("first", path_length=0)
+    second = first.intermediate("second")
+    for name, ca in (("first", first), ("second", second)):
+        (world.folder / f"{name}.pem").write_bytes(ca.pem)
+    world.apply(POLICY.replace("crls: [crls]", "intermediates: [first.pem]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=first)) == 200)
+    world.apply(POLICY.replace("crls: [crls]", "intermediates: [first.pem, second.pem]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=second)) == 403)
+    assert status_of(lambda: world.caller(by=first)) == 403
+
+
+@pytest.mark.parametrize(("above", "status"), [(8, 200), (9, 403)])
+def test_callers_are_asked_about_where_more_cas_are_above_them_than_peergate_follows(
+    world: World, above: int, status: int
+) -> None:
+    ca, names = world.authority, []
+    for height in range(above):
+        ca = ca.intermediate(f"at-{height}", path_length=None)
+        names.append(f"at-{height}.pem")
+        (world.folder / names[-1]).write_bytes(ca.pem)
+    world.apply(POLICY.replace("crls: [crls]", f"intermediates: [{', '.join(names)}]"))
+    assert within(2, lambda: status_of(lambda: world.caller(by=ca)) == status)
+
+
+def test_a_certificate_that_expires_while_the_headers_of_a_request_come_in_is_refused(world: World) -> None:
+    caller = world.caller(lives=timedelta(seconds=3))
+    assert caller.status() == 200
+    end = caller.certificate.not_valid_after_utc.timestamp()
+    time.sleep(max(0, end - time.time() - 0.5))
+    caller.tls.sendall(b"GET /v1/late HTTP/1.1\r\nHost: h.example\r\n")
+    time.sleep(end - time.time() + 0.5)
+    caller.tls.sendall(b"x-last: header\r\n\r\n")
+    assert caller.tls.recv(65536).startswith(b"HTTP/1.1 403")
+    assert "/v1/late" not in [request.target for request in world.upstream.received]
+
+
+@pytest.mark.parametrize(("length", "status"), [(2048, 200), (2049, 403)])
+def test_a_spiffe_id_that_is_too_long_to_be_one_is_asked(world: World, length: int, status: int) -> None:
+    world.apply(POLICY.replace("allow: billing", "allow: authenticated"))
+    prefix = "spiffe://acme.internal/"
+    caller = world.caller(uri=prefix + "x" * (length - len(prefix)))
+    assert within(2, lambda: caller.status() == status)
+    assert caller.status() == status
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -440,6 +508,63 @@ def test_a_path_too_long_to_judge_is_asked_without_a_certificate_too(world: Worl
     world.apply(POLICY + '  - {id: open, allow: unauthenticated, to: {paths: ["/open/**"]}}\n')
     assert within(2, lambda: status_of(lambda: anonymous(world), "/open/a") == 200)
     assert anonymous(world).status("/open/" + "a" * 8300) == 403
+
+
+def test_hundreds_of_headers_that_rules_set_are_a_policy_that_envoy_takes(world: World) -> None:
+    caller = world.caller()
+    many = (
+        f"  - {{id: tells-{n}, allow: billing, to: {{paths: [/told]}}, set_headers: {{x-{n}: a}}}}\n"
+        for n in range(300)
+    )
+    world.apply(POLICY.replace("/v1/**", "/v3/**") + "".join(many))
+    assert within(2, lambda: caller.status("/v3/a") == 200)
+    assert caller.status("/v1/a") == 403
+
+
+def test_a_policy_that_envoy_refuses_leaves_none_before_it_in_force(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    refused = Compiled({"matcher_list": {"no_such_field": 1}}, None, None)
+    with monkeypatch.context() as patched:
+        patched.setattr("peergate.up.envoy.compiled_from_policy", lambda *_: refused)
+        world.apply()
+    assert within(2, lambda: caller.status() == 403)
+    assert world.envoy.trouble == "Envoy refuses the policy, as its log says, and asks about every request"
+    world.apply()
+    assert within(2, lambda: caller.status() == 200)
+    assert world.envoy.trouble == ""
+
+
+def test_a_policy_that_cannot_be_written_leaves_none_before_it_in_force(world: World) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    obstacle = world.folder / "run" / f".{POLICY_FILE}"
+    obstacle.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        world.apply(POLICY + "  - {id: nobody, deny: anyone, to: any}\n")
+    assert within(2, lambda: caller.status() == 403)
+    assert world.envoy.trouble.endswith("and asks about every request")
+    obstacle.rmdir()
+    world.apply()
+    assert within(2, lambda: caller.status() == 200)
+
+
+def test_where_nothing_can_be_told_at_all_there_is_no_envoy_until_it_can(world: World) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    obstacle = world.folder / "run" / f".{POLICY_FILE}"
+    obstacle.mkdir()
+    (world.folder / "run" / f"{POLICY_FILE}.spare.json").unlink()
+    with pytest.raises(OSError, match="directory"):
+        world.apply(POLICY + "  - {id: nobody, deny: anyone, to: any}\n")
+    assert status_of(world.caller) == 0
+    assert world.envoy.trouble.endswith("and was ended")
+    time.sleep(1)
+    assert not world.envoy.is_running
+    obstacle.rmdir()
+    assert within(5, lambda: status_of(partial(world.caller)) == 403)
 
 
 def test_a_header_that_a_rule_may_set_never_passes_as_it_was_sent(world: World) -> None:

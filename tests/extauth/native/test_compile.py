@@ -259,7 +259,7 @@ def test_a_deadline_in_the_past_is_a_condition_like_any_other(until: float) -> N
     assert admission is not None
     (entry,) = admission.entries
     bounded, unbounded = (json.dumps(validity(replace(entry, until=time))) for time in (until, math.inf))
-    assert f'"int64_value": "{math.floor(max(until, 0))}"' in bounded
+    assert f'"int64_value": "{math.floor(max(until, 0)) * 1000}"' in bounded
     assert len(bounded) > len(unbounded)
 
 
