@@ -208,7 +208,7 @@ def replay(
     """Judge requests or decision records again: JSON lines in, JSON lines out, in order; --summary says what changes.
 
     A line that cannot be read is answered with request_malformed.
-    Exit code: 0, or with --fail-on changed 1 if an effect differs from the one on its line.
+    Exit code: 0, or with --fail-on changed 1 if an effect differs from the one on its line, or a line has none.
     """
     from peergate.commands import replay as command  # noqa: PLC0415 - each command loads only what it needs
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,14 +36,14 @@ def replay(path: str, file: str, form: Format, *, fail_on_changed: bool) -> Exit
         return ExitCode.NO
     answers = Replay(loaded.policy, time)
     written = _ENCODE if form is Format.JSON else _text
-    changed = False
+    found = Counter[object]()
     with opened(file) as stream:
         for lines in line_batches(stream):
             replies = [answers.answer(line) for line in lines]
-            changed = changed or any(reply.get("changed") is True for reply in replies)
+            found.update(reply.get("changed") for reply in replies)
             sys.stdout.write("".join(f"{written(reply)}\n" for reply in replies))
             sys.stdout.flush()
-    return ExitCode.NO if changed and fail_on_changed else ExitCode.FINE
+    return _verdict(found[True], found[None], found.total()) if fail_on_changed else ExitCode.FINE
 
 
 def summarise(path: str, file: str, form: Format, *, fail_on_changed: bool) -> ExitCode:
@@ -61,7 +62,19 @@ def summarise(path: str, file: str, form: Format, *, fail_on_changed: bool) -> E
         print(json_from_summary(summary, loaded.policy.generation))
     else:
         print_summary(stdout(), summary, loaded.policy.generation)
-    return ExitCode.NO if summary.changed and fail_on_changed else ExitCode.FINE
+    return _verdict(summary.changed, summary.undecided, summary.lines) if fail_on_changed else ExitCode.FINE
+
+
+def _verdict(changed: int, uncompared: int, lines: int) -> ExitCode:
+    """Fine if every line was compared and none has changed: what nobody compared is not unchanged."""
+    if not lines:
+        print("nothing was compared: there is no line", file=sys.stderr)
+    elif uncompared:
+        print(
+            f"{uncompared} of {lines} lines carry no earlier `effect` that can be read, so they were not compared",
+            file=sys.stderr,
+        )
+    return ExitCode.NO if changed or uncompared or not lines else ExitCode.FINE
 
 
 @contextmanager

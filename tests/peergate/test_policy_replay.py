@@ -87,6 +87,19 @@ def test_no_change_is_0_even_if_it_is_asked_for(peergate: Peergate, tmp_path: Pa
     assert peergate("policy", "replay", STARTER, str(path), "--fail-on", "changed").code == 0
 
 
+@pytest.mark.parametrize("form", [(), ("--summary",)])
+@pytest.mark.parametrize("log", [b"", b"\x1f\x8b\x08\x00gz\n", json.dumps(GOOD).encode(), b'{"effect": "allow'])
+def test_what_was_not_compared_is_not_unchanged(
+    peergate: Peergate, tmp_path: Path, log: bytes, form: tuple[str, ...]
+) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(log)
+    ended = peergate("policy", "replay", STARTER, str(path), "--fail-on", "changed", *form)
+    assert ended.code == 1
+    assert "compared" in ended.err
+    assert peergate("policy", "replay", STARTER, str(path), *form).code == 0
+
+
 def test_text_is_a_line_for_people(peergate: Peergate, file: str) -> None:
     assert peergate("policy", "replay", STARTER, file, "--format", "text").out.splitlines() == [
         "allow  allowed_by_rule by callers-read-orders",

@@ -115,9 +115,10 @@ def _edges(clock: ClockIn, base: float) -> Iterator[float]:
         minutes = {0}.union(*({window.start, window.end} for window in clock.hours))
         for day, minute in product(range(_DAYS), sorted(minutes)):
             naive = local.replace(tzinfo=None) + timedelta(days=day, minutes=minute)
-            found = naive.replace(tzinfo=clock.timezone).astimezone(UTC).timestamp()
-            if found >= base:
-                yield found
+            for fold in (0, 1):  # what the clocks show twice, when they are set back
+                found = naive.replace(tzinfo=clock.timezone, fold=fold).astimezone(UTC).timestamp()
+                if found >= base:
+                    yield found
     except (OverflowError, OSError, ValueError):
         return
 

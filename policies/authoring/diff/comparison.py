@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from policies.authoring.diff.disagreement import Disagreements
+from policies.authoring.diff.disagreement import Disagreements, is_open
 from policies.authoring.diff.limits import MAX_CHANGES_OF_PAIR, MAX_DISAGREEMENTS, MAX_PARTS_OF_RULE
 from policies.authoring.diff.literal import IS_TRUE, ClockIn, Literal, NotBefore, SniIsHost
 from policies.authoring.diff.pairing import EntryPair, entry_pairs
@@ -123,15 +123,22 @@ class Comparison:
             found = next(
                 (
                     change
-                    for first in _parts_of(one)
-                    for second in _meeting(two, first)
-                    for allow in self._allowing(mine, first, second)
-                    for change in self._asked((allow, first, second), widening=widening)
+                    for parts in self._together(mine, one, two)
+                    for change in self._asked(parts, widening=widening)
                 ),
                 None,
             )
             if found is not None:
                 yield replace(found, deny=replace(found.deny or found.allow, rule=two.rule))
+            elif is_open(one, two) and any(map(self.search.holds, self._together(mine, one, two))):
+                self._unproved[Unproved(widening, (one.rule.id, two.rule.id), Doubt.HEADERS)] = None
+
+    def _together(self, mine: PolicyParts, one: RuleParts, two: RuleParts) -> Iterator[tuple[Part, Part, Part]]:
+        """Every alternative of `one` with every one of `two`, and with an allow of `mine` of the same requests."""
+        for first in _parts_of(one):
+            for second in _meeting(two, first):
+                for allow in self._allowing(mine, first, second):
+                    yield allow, first, second
 
     @staticmethod
     def _allowing(mine: PolicyParts, *parts: Part) -> Iterator[Part]:
@@ -139,7 +146,7 @@ class Comparison:
         for part in parts:
             for rule in mine.with_caller(part.caller, Effect.ALLOW):
                 if part.place in rule.place_set:
-                    yield replace(part, rule=rule.rule)
+                    yield replace(part, rule=rule.rule, identity=rule.callers[part.caller])
                     return
         for rule in mine.rules.values():
             if rule.rule.effect is Effect.ALLOW:

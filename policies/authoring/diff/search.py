@@ -78,6 +78,10 @@ class Search:
         """A request at which `parts` hold, allowed by the new policy only (`widening`), or by the old one only."""
         return _Question(self, parts, widening=widening).answer()
 
+    def holds(self, parts: Sequence[Part]) -> bool:
+        """Whether a request exists at which `parts` hold, whatever other rules say."""
+        return any(self._points.point(parts, (), shape) is not None for shape in self._points.shapes(parts))
+
     def decisions(self, point: Point) -> tuple[Decision, Decision]:
         """What both policies decide at `point`."""
         self.decided += 1

@@ -84,6 +84,8 @@ EXTRAS = st.sampled_from(
         ", mode: shadow",
         ", set_headers: {x-a: v}",
         ", set_headers: {x-a: w}",
+        ", set_headers: {x-a: '{identity.name}'}",
+        ", set_headers: {x-a: '{identity.email}'}",
     ]
 )
 Rule = tuple[str, str, str, str]

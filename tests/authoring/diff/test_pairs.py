@@ -139,6 +139,66 @@ def test_what_depends_on_a_name_in_a_header_is_not_called_equal() -> None:
     assert found.may_narrow
 
 
+CALLERS = """
+version: 1
+trust: {vendors: {anchors: [partners.pem]}}
+identities: {v: {dns: a.x}}
+rules:
+  - {id: one, allow: v, to: {paths: [/a]}, set_headers: {x-role: v}}
+  - {id: two, allow: v, to: {paths: [/a]}, set_headers: {x-role: VALUE}}
+"""
+
+
+@pytest.mark.parametrize("field", ["name", "uri", "dns", "email", "ip_san", "subject", "issuer", "serial"])
+def test_rules_that_disagree_about_some_callers_only_are_not_called_equal_to_rules_that_agree(field: str) -> None:
+    _, found = compared(CALLERS.replace("VALUE", "v"), CALLERS.replace("VALUE", f'"{{identity.{field}}}"'))
+    assert found.may_narrow
+    _, back = compared(CALLERS.replace("VALUE", f'"{{identity.{field}}}"'), CALLERS.replace("VALUE", "v"))
+    assert back.may_widen
+
+
+def test_an_identity_renamed_is_a_difference_where_a_header_tells_its_name() -> None:
+    old = CALLERS.replace("VALUE", '"{identity.name}"')
+    _, found = compared(old, old.replace("{v:", "{w:").replace("allow: v", "allow: w"))
+    assert found.may_narrow
+    _, more = compared(old, old.replace("{v:", "{w: {dns: '*.x'}, v:"))
+    assert more.may_narrow
+
+
+def test_who_is_denied_by_rules_that_disagree_is_told_with_the_identities_of_that_policy() -> None:
+    old = CALLERS.replace(", set_headers: {x-role: VALUE}", "").replace("{v:", "{z: {dns: z.x}, v:")
+    new = CALLERS.replace("VALUE", "w").replace("{v:", "{u: {dns: u.x}, b: {dns: b.x}, v:")
+    _, found = compared(old, new)
+    assert [(finding.widening, finding.callers) for finding in found.findings] == [(False, ("v",))]
+
+
+def test_names_in_braces_that_several_sans_bind_are_not_called_equal() -> None:
+    old = (
+        CALLERS.replace("allow: v", 'allow: {dns: "{t}.x"}')
+        .replace("VALUE", '"{t}"')
+        .replace("x-role: v", 'x-role: "{t}"')
+    ).replace("/a", '"/{t}"', 1)
+    _, found = compared(old.replace(', set_headers: {x-role: "{t}"}}\n  -', "}\n  -"), old.replace("[/a]", "['/*']"))
+    assert found.may_narrow
+
+
+def test_headers_of_rules_that_never_meet_or_say_the_same_of_every_caller_are_no_difference() -> None:
+    old = CALLERS.replace("VALUE", '"{identity.uri}"')
+    apart = old.replace("/a", "/b", 1)
+    _, found = compared(apart, apart.replace("{identity.uri}", "{identity.dns}"))
+    assert found.is_empty
+    same = old.replace("x-role: v", 'x-role: "{identity.uri}"')
+    _, found = compared(same, same.replace("identity.uri", "identity.dns"))
+    assert found.is_empty
+
+
+def test_a_window_in_the_hour_that_the_clocks_show_twice_is_found() -> None:
+    hour = "after: 2026-10-25T01:00:00Z, before: 2026-10-25T02:00:00Z"
+    when = f"when: {{{hour}, hours: ['02:15-02:30'], timezone: Europe/Berlin}}"
+    comparison, found = compared(CALLERS, f"{CALLERS}  - {{id: more, allow: v, to: {{paths: [/b]}}, {when}}}\n")
+    assert effects(comparison, found) == [(True, "deny", "allow")]
+
+
 SERVER_NAMES = """
 version: 1
 strict_sni: true
