@@ -43,7 +43,10 @@ class AuthorizationMiddleware:
             await self._app(passed, receive, send)
             return
         # From here on: run the application until it is done, or the request is no longer allowed.
-        requests = self._requests()
+        loop, requests = asyncio.get_running_loop(), self._open
+        if requests is None or requests.loop is not loop:
+            # Those of the running event loop.
+            requests = self._open = OpenRequests(self._authorizer.judge, self._authorizer.clock)
         answer = requests.opened(verdict.request, scope, send)
         try:
             await self._app(passed, receive, answer.send)
@@ -57,10 +60,3 @@ class AuthorizationMiddleware:
                 await answer.cut()
         finally:
             requests.discard(answer)
-
-    def _requests(self) -> OpenRequests:
-        """Those of the running event loop."""
-        loop = asyncio.get_running_loop()
-        if self._open is None or self._open.loop is not loop:
-            self._open = OpenRequests(self._authorizer.judge, self._authorizer.clock)
-        return self._open
