@@ -8,7 +8,6 @@ own CRL. What changes becomes a new generation as a changed file does (`runtime.
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
-from random import random
 from threading import Event, Lock, Thread
 from time import monotonic, time
 
@@ -20,6 +19,7 @@ from policies.peer.trust_memory import NOTHING_REMEMBERED, TrustMemory
 from runtime.crl_budget import CrlBudget
 from runtime.download import Downloaded, download
 from runtime.errors import DownloadError
+from runtime.jitter import JITTER
 from runtime.limits import (
     MAX_FETCHED_CRLS,
     MAX_NAMED_CRLS,
@@ -176,7 +176,7 @@ class CrlFetches:
     """
 
     def __init__(
-        self, metrics: Metrics, jitter: Callable[[], float] = random, memory: TrustMemory = NOTHING_REMEMBERED
+        self, metrics: Metrics, jitter: Callable[[], float] = JITTER, memory: TrustMemory = NOTHING_REMEMBERED
     ) -> None:
         self._metrics = metrics
         self._memory = memory

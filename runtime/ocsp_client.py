@@ -7,7 +7,6 @@ caller comes; a responder that hangs delays only its own answers.
 
 from collections.abc import Callable
 from math import inf
-from random import random
 from secrets import token_bytes
 from threading import Lock
 from time import monotonic, time
@@ -19,6 +18,7 @@ from policies.peer.ocsp_answers import FirstAnswer
 from policies.peer.ocsp_response import answer_from_response
 from runtime.complaint import Complaint
 from runtime.errors import DownloadError
+from runtime.jitter import JITTER
 from runtime.limits import (
     MAX_OCSP_ASKED,
     MAX_OCSP_RESPONDERS,
@@ -44,7 +44,7 @@ _BEYOND = ("", "", 0)
 class OcspClient:
     """The `OcspAnswers` of a service. `jitter`: a number from 0 to 1, drawn for each wait."""
 
-    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = random) -> None:
+    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = JITTER) -> None:
         self._metrics = metrics
         self._jitter = jitter
         self._lock = Lock()

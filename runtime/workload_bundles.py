@@ -5,12 +5,12 @@ changed file does (`runtime.policy_source`).
 """
 
 from collections.abc import Callable, Collection
-from random import random
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from policies.peer.bundle_source import BundleSource, WorkloadApi
+from runtime.jitter import JITTER
 from runtime.limits import MAX_WORKLOAD_APIS
 from runtime.metrics import Metrics
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class WorkloadBundles:
     """Every Workload API of one process: the `ToldBundles` of a policy source. `jitter`: 0 to 1, for each wait."""
 
-    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = random) -> None:
+    def __init__(self, metrics: Metrics, jitter: Callable[[], float] = JITTER) -> None:
         self._metrics = metrics
         self._jitter = jitter
         self._lock = Lock()

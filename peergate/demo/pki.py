@@ -16,7 +16,7 @@ _AUDITOR = "spiffe://acme.internal/ns/prod/sa/auditor"
 
 @dataclass(frozen=True, slots=True)
 class DemoPki:
-    """Where everything lies. `folder` holds the anchors and the CRL that the policy names, as `pki/…`."""
+    """Where everything lies. `folder` holds the anchors and the CRLs that the policy names, as `pki/…`."""
 
     folder: Path
     server: Credentials
@@ -42,6 +42,7 @@ def demo_pki(folder: Path) -> DemoPki:
     (folder / "mesh-root.pem").write_bytes(mesh.pem)
     (folder / "mesh-issuing.pem").write_bytes(issuing.pem)
     (folder / "issuing.crl").write_bytes(issuing.crl([revoked.certificate]))
+    (folder / "mesh.crl").write_bytes(mesh.crl())
     server = mesh.issue(dns=[*HOSTS, "localhost"], ip=["127.0.0.1"], server=True, client=False)
     return DemoPki(
         folder,
