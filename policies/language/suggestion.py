@@ -24,6 +24,9 @@ class Vocabulary:
         self._words = tuple(sorted(set(words)))
         self._index: dict[str, str] | None = None
 
+    def __contains__(self, word: str) -> bool:
+        return word in self._words
+
     def nearest(self, word: str) -> str | None:
         """The known word that is most like `word`, or None if none is like it."""
         if not word or len(word) > MAX_SUGGESTED_CHARS:

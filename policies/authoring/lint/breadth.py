@@ -9,6 +9,7 @@ from policies.engine.policy_set import PolicySet
 from policies.engine.route import Alternative
 from policies.engine.rule import Rule
 from policies.engine.selector import Authenticated
+from policies.language.problem import Position
 from policies.reason import Effect
 
 #: Methods that change nothing (RFC 9110 §9.2.1).
@@ -28,10 +29,25 @@ def breadth_findings(policy: PolicySet, places: Places) -> Iterable[Finding]:
         elif _is_for_everybody(policy, rule) and any(map(_may_write, _ways(policy, rule))):
             message = f"`{rule.id}` lets every caller with a certificate change something"
             yield Finding(at, LintCode.AUTHENTICATED_WRITES, message, "name the callers, or only `methods` that read")
+        else:
+            yield from _open_findings(policy, rule, at)
         wide = {str(way.host) for way in _ways(policy, rule) if way.host in shared and _is_every_path(way)}
         if wide:
             message = f"`{rule.id}` allows every path of {', '.join(sorted(wide))}, for which other routes name paths"
             yield Finding(at, LintCode.PATH_WIDE, message, "paths that are added to the host later are allowed, too")
+
+
+def _open_findings(policy: PolicySet, rule: Rule, at: Position) -> Iterable[Finding]:
+    """What callers without a certificate may do by a rule that is about some routes."""
+    if not any(policy.identities[caller].selector.admits_unauthenticated() for caller in rule.callers):
+        return
+    ways = _ways(policy, rule)
+    if any(map(_may_write, ways)):
+        message = f"`{rule.id}` lets callers without a certificate change something"
+        yield Finding(at, LintCode.UNAUTHENTICATED_WRITES, message, "name only `methods` that read")
+    if any(way.host is None and _is_every_path(way) for way in ways):
+        message = f"`{rule.id}` lets callers without a certificate call every path of every host"
+        yield Finding(at, LintCode.UNAUTHENTICATED_WIDE, message, "name the hosts and paths that are for everybody")
 
 
 def _ways(policy: PolicySet, rule: Rule) -> list[Alternative]:

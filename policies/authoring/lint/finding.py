@@ -42,6 +42,18 @@ class LintCode(StrEnum):
         Severity.WARNING,
         "Every caller with a certificate may call a method that changes something.",
     )
+    UNAUTHENTICATED_WRITES = (
+        "unauthenticated_writes",
+        Severity.WARNING,
+        "Callers without a certificate may call a method that changes something.",
+    )
+    UNAUTHENTICATED_WIDE = (
+        "unauthenticated_wide",
+        Severity.WARNING,
+        "Callers without a certificate may call every path of every host.",
+    )
+    METHOD_UNUSUAL = "method_unusual", Severity.WARNING, "No registered HTTP method has the name."
+    PATH_LITERAL = "path_literal", Severity.WARNING, "A path looks like a pattern, and is taken letter by letter."
     PATH_WIDE = "path_wide", Severity.NOTE, "An allow rule reaches every path of a host that has narrower routes."
     BINDING_ONE_SIDED = (
         "binding_one_sided",

@@ -8,6 +8,7 @@ from policies.authoring.lint.expiry import expiry_findings
 from policies.authoring.lint.finding import NATIVE_CODES, Finding
 from policies.authoring.lint.places import places_from_files
 from policies.authoring.lint.redundancy import redundancy_findings
+from policies.authoring.lint.spelling import spelling_findings
 from policies.authoring.lint.suppression import unsuppressed
 from policies.authoring.lint.unused import unused_findings
 from policies.engine.policy_set import PolicySet
@@ -25,6 +26,7 @@ def findings_from_policy(
         *redundancy_findings(policy, places),
         *unused_findings(places),
         *breadth_findings(policy, places),
+        *spelling_findings(places),
         *binding_findings(policy, places),
         *expiry_findings(policy, places, now),
         *(native or ()),

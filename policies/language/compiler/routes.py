@@ -23,7 +23,6 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 #: A header name in lower case that a rule may name, unless it is reserved.
 HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]{1,128}")
 _GRPC = re.compile(r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*)/([A-Za-z_][A-Za-z0-9_]*|\*)")
-_WELL_KNOWN = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
 
 class Routes:
@@ -161,10 +160,12 @@ def method_from_text(text: str) -> str:
     """A method that some request may have. Raises PatternError with what to write instead."""
     if text == "CONNECT":
         raise PatternError("CONNECT requests are always refused, as they have no path to judge; leave CONNECT out")
+    if text == "*":
+        raise PatternError("`*` is no method; leave `methods` out for any method")
     if not _TOKEN.fullmatch(text):
         raise PatternError(f"{quoted(text)} is not a method")
-    if text not in _WELL_KNOWN and text.upper() in _WELL_KNOWN:
-        raise PatternError(f"{quoted(text)}: methods are case-sensitive; write {text.upper()}")
+    if text != text.upper():
+        raise PatternError(f"{quoted(text)}: a method with small letters is always refused; write {text.upper()}")
     return text
 
 

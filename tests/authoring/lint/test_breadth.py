@@ -26,3 +26,15 @@ def test_every_path_of_a_host_that_has_narrower_routes_is_wide() -> None:
         assert codes(rule(f"allow: {WEB}, to: {wide}") + other) == ["path_wide"]
     assert codes(rule(f"allow: {WEB}, to: {{hosts: [h.svc], paths: [/b]}}") + other) == []
     assert codes(rule(f"allow: {WEB}, to: {{hosts: [i.svc]}}") + other) == []
+
+
+def test_callers_without_a_certificate_may_read_what_is_named() -> None:
+    assert codes(rule("allow: unauthenticated, to: {methods: [GET], paths: [/healthz]}")) == []
+    for to in ("{methods: [GET, POST], paths: [/a]}", "{paths: [/a]}"):
+        assert codes(rule(f"allow: unauthenticated, to: {to}")) == ["unauthenticated_writes"]
+    for to in ("{methods: [GET]}", '{methods: [GET], paths: ["/**"]}'):
+        assert codes(rule(f"allow: unauthenticated, to: {to}")) == ["unauthenticated_wide"]
+    both = "allow: {any: [authenticated, unauthenticated]}, to: {methods: [GET, PUT]}"
+    assert codes(rule(both)) == ["unauthenticated_wide", "unauthenticated_writes"]
+    assert codes(rule('allow: unauthenticated, to: {hosts: [h.svc], methods: [GET], paths: ["/**"]}')) == []
+    assert codes(rule("deny: unauthenticated, to: {paths: [/a]}")) == []
