@@ -48,4 +48,5 @@ def _native(configuration: UpConfiguration, front: UpFront) -> Iterator[tuple[st
         yield "native", "off (--observe)" if configuration.observe else "off (--no-native)"
     elif front.live.status.is_good:
         yield "native", f"{front.native_share:.0%} of the rules are decided inside Envoy"
-        yield "", "Envoy does not see a leaf's key usage, CA flag and key length: docs/native.md"
+        yield "", "leaves that your CAs issue as a CA, without digitalSignature or with a short key get in here;"
+        yield "", "--no-native refuses them as all else does: docs/native.md, What Envoy cannot see"
