@@ -44,6 +44,7 @@ app = typer.Typer(
     cls=_InOrder,
     name="peergate",
     help="Decides which certificate may call which route.",
+    context_settings={"help_option_names": ["--help", "-h"]},
     add_completion=False,
     pretty_exceptions_enable=False,
 )

@@ -129,6 +129,9 @@ def _peer(question: Question, policy: PolicySet) -> Presented:
         return presented_from_files(question.certificate)
     if not asserts:
         return NO_CERTIFICATE
+    for uri in question.claim.uri:
+        if ":" not in uri:
+            raise ArgumentError(f"--uri {uri!r} is no URI; write the caller's URI SAN, as in spiffe://domain/workload")
     known = {entry.name for entry in policy.trust.entries}
     for name in question.claim.trust or ():
         if name not in known:

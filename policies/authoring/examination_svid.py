@@ -63,7 +63,8 @@ def _fix(leaf: Certificate, domain: TrustDomain | None, entries: Iterable[TrustE
         owner = domain_owner(leaf, entries)
         if owner is not None:
             return f"{quoted(claimed.name)} belongs to the entry {owner}: only a CA of that entry may issue its names"
-        return f"set `spiffe_trust_domain: {claimed}` in the entry whose CA may issue names of that domain"
+        allowing = f"set `spiffe_trust_domain: {claimed}` in the entry whose CA may issue names of that domain"
+        return allowing if domain is None else f"have it issued with a name of `{domain}`; or {allowing}"
     if domain is None:
         return "have it issued with one SPIFFE ID as the standard writes it, or with no spiffe: URI"
     wanted = f"have it issued with one URI SAN spiffe://{domain}/…, as no CA, with the key usage digitalSignature"

@@ -80,7 +80,7 @@ def path_pattern(text: str) -> SegmentPattern:
 
     Raises PatternError for misplaced wildcards, and PathAmbiguous for what no request path may have.
     """
-    if text.startswith(("^", "(")):
+    if text.startswith(("^", "(", "[", ".")):
         raise PatternError(f"`{text}`: a path is no regular expression; write `*`, `{{name}}` or `/**` in it")
     if not text.startswith("/"):
         raise PatternError(f"the path `{text}` does not start with /; write `/{text}`")

@@ -113,7 +113,9 @@ def test_a_spiffe_id_from_the_ca_of_another_entry_is_a_matter_of_its_own_entry()
 
 def test_a_spiffe_id_of_no_entry_asks_for_its_trust_domain() -> None:
     found = check("SVID rules", svid("spiffe://other/a"), MESH)
-    assert found.fix == "set `spiffe_trust_domain: other` in the entry whose CA may issue names of that domain"
+    first, _, other = found.fix.partition("; or ")
+    assert first == "have it issued with a name of `td`"
+    assert other == "set `spiffe_trust_domain: other` in the entry whose CA may issue names of that domain"
 
 
 def test_a_leaf_without_spiffe_id_is_told_what_the_entry_wants_and_where_else_it_may_belong() -> None:

@@ -61,6 +61,7 @@ def test_a_group_without_a_command_shows_its_help_and_is_2(peergate: Peergate, a
 )
 def test_every_command_has_help_that_is_0(peergate: Peergate, arguments: list[str]) -> None:
     ended = peergate(*arguments, "--help")
+    assert peergate(*arguments, "-h").out == ended.out
     assert ended.code == 0
     assert "Usage: peergate" in ended.out
 

@@ -150,6 +150,7 @@ def test_time_is_a_parameter(peergate: Peergate, own: Path) -> None:
         (["--cert", __file__, "GET", ORDERS], f"--cert {__file__}: "),
         (["--cert", "/nowhere", "--uri", WEB, "GET", ORDERS], "use either"),
         (["--header", "x-env", "GET", ORDERS], "--header 'x-env' is not `Name: value`"),
+        (["--uri", "billing", "GET", ORDERS], "--uri 'billing' is no URI; write the caller's URI SAN"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_2_and_names_the_flag(

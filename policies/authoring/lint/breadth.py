@@ -29,7 +29,7 @@ def breadth_findings(policy: PolicySet, places: Places) -> Iterable[Finding]:
         elif _is_for_everybody(policy, rule) and any(map(_may_write, _ways(policy, rule))):
             message = f"`{rule.id}` lets every caller with a certificate change something"
             yield Finding(at, LintCode.AUTHENTICATED_WRITES, message, "name the callers, or only `methods` that read")
-        else:
+        if not rule.anywhere:
             yield from _open_findings(policy, rule, at)
         wide = {str(way.host) for way in _ways(policy, rule) if way.host in shared and _is_every_path(way)}
         if wide:

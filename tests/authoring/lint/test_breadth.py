@@ -36,5 +36,7 @@ def test_callers_without_a_certificate_may_read_what_is_named() -> None:
         assert codes(rule(f"allow: unauthenticated, to: {to}")) == ["unauthenticated_wide"]
     both = "allow: {any: [authenticated, unauthenticated]}, to: {methods: [GET, PUT]}"
     assert codes(rule(both)) == ["unauthenticated_wide", "unauthenticated_writes"]
+    listed = "allow: [authenticated, unauthenticated], to: {methods: [GET, PUT]}"
+    assert codes(rule(listed)) == ["authenticated_writes", "unauthenticated_wide", "unauthenticated_writes"]
     assert codes(rule('allow: unauthenticated, to: {hosts: [h.svc], methods: [GET], paths: ["/**"]}')) == []
     assert codes(rule("deny: unauthenticated, to: {paths: [/a]}")) == []
