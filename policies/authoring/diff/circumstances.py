@@ -32,8 +32,6 @@ _DAYS = 9
 #: Seconds between the weeks that are looked at: in a year, every offset of a time zone from UTC.
 _QUARTER = 91 * _DAY
 
-Headers = dict[str, tuple[str, ...]]
-
 
 def methods(conditions: Iterable[Condition], fresh: Callable[[str], str]) -> Iterator[str]:
     """The common methods, those that are listed, and another one."""
@@ -41,21 +39,24 @@ def methods(conditions: Iterable[Condition], fresh: Callable[[str], str]) -> Ite
     yield from dict.fromkeys([*_COMMON_METHODS, *sorted(listed), fresh("method").upper()])
 
 
-def headers(conditions: Sequence[Condition], fresh: Callable[[str], str]) -> Iterator[Headers]:
-    """Every named header absent, with each listed value, with another one, and repeated (unknown)."""
-    values: dict[str, dict[tuple[str, ...], None]] = {}
+def header_name(condition: Condition) -> str | None:
+    """The header that `condition` is about, in lower case; None if it is about something else."""
+    if isinstance(condition, GrpcContent):
+        return "content-type"
+    return condition.header.name if isinstance(condition, HeaderHas) else None
+
+
+def header_values(conditions: Iterable[Condition], fresh: Callable[[str], str]) -> Iterator[tuple[str, ...]]:
+    """What one header may hold, all conditions being about it: nothing, each listed value, another, two (unknown)."""
+    listed: dict[str, None] = {}
     for condition in conditions:
         if isinstance(condition, GrpcContent):
-            values.setdefault("content-type", {})["application/grpc",] = None
+            listed["application/grpc"] = None
         elif isinstance(condition, HeaderHas):
-            of_name = values.setdefault(condition.header.name, {})
-            of_name.update(((value,), None) for value in sorted(condition.header.values))
-    choices = [
-        [(name, received) for received in ((), *listed, (fresh("other"),), ("a", "b"))]
-        for name, listed in sorted(values.items())
-    ]
-    for chosen in product(*choices):
-        yield {name: received for name, received in chosen if received}
+            listed.update(dict.fromkeys(sorted(condition.header.values)))
+    yield ()
+    yield from ((value,) for value in listed)
+    yield from ((fresh("other"),), ("a", "b"))
 
 
 def sources(conditions: Iterable[Condition]) -> Iterator[IPv4Address | IPv6Address | None]:

@@ -14,7 +14,7 @@ from policies.authoring.diff.callers import (
     somebody_fits,
     trust_of,
 )
-from policies.authoring.diff.circumstances import headers, methods, server_names, sources, times
+from policies.authoring.diff.circumstances import header_name, header_values, methods, server_names, sources, times
 from policies.authoring.diff.facts import claim_from_wanted
 from policies.authoring.diff.literal import (
     IS_TRUE,
@@ -174,9 +174,11 @@ class Points:
             asked = [literal for literal in literals if isinstance(literal.condition, kinds)]
             if found is None or (not asked and (MethodIn in kinds or self._vocabulary.kinds.isdisjoint(kinds))):
                 continue
-            conditions = list(dict.fromkeys(literal.condition for literal in asked))
-            requests = choose(conditions, found.request, _Means(found.host, self._now, fresh))
-            found = _first(_points(found, requests), asked)
+            for group in _by_header(asked) if HeaderHas in kinds else (asked,):
+                conditions = list(dict.fromkeys(literal.condition for literal in group))
+                if found is not None:
+                    requests = choose(conditions, found.request, _Means(found.host, self._now, fresh))
+                    found = _first(_points(found, requests), group)
         return found
 
 
@@ -209,7 +211,18 @@ def _methods(asked: Sequence[Condition], request: Request, means: _Means) -> Ite
 
 
 def _headers(asked: Sequence[Condition], request: Request, means: _Means) -> Iterator[Request]:
-    return (request._replace(headers=found) for found in headers(asked, means.fresh))
+    """Values of the one header that `asked` is about, beside the others of `request`."""
+    name = header_name(asked[0]) or ""
+    for values in header_values(asked, means.fresh):
+        yield request._replace(headers={**request.headers, name: values} if values else request.headers)
+
+
+def _by_header(asked: Sequence[Literal]) -> Iterable[list[Literal]]:
+    """Headers do not get in each other's way, so one is chosen after the other."""
+    found: dict[str, list[Literal]] = {}
+    for literal in asked:
+        found.setdefault(header_name(literal.condition) or "", []).append(literal)
+    return [found[name] for name in sorted(found)]
 
 
 def _sources(asked: Sequence[Condition], request: Request, means: _Means) -> Iterator[Request]:

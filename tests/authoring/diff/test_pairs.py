@@ -199,6 +199,18 @@ def test_a_window_in_the_hour_that_the_clocks_show_twice_is_found() -> None:
     assert effects(comparison, found) == [(True, "deny", "allow")]
 
 
+@pytest.mark.parametrize("effect", ["allow", "deny"])
+def test_a_rule_of_many_headers_is_compared_one_header_after_the_other(effect: str) -> None:
+    asked = ", ".join(f"x-h{number}: [a, b, c]" for number in range(40))
+    rule = f"  - {{id: more, {effect}: {{dns: a.x}}, to: {{headers: {{{asked}}}}}}}\n"
+    old = CALLERS.replace("VALUE", "v")
+    comparison, found = compared(old, old + rule)
+    assert found.findings
+    assert set(effects(comparison, found)) == {
+        (True, "deny", "allow") if effect == "allow" else (False, "allow", "deny")
+    }
+
+
 SERVER_NAMES = """
 version: 1
 strict_sni: true
