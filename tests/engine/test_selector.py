@@ -1,11 +1,10 @@
 """Names in certificates that mean the same are the same."""
 
-import time
-
 import pytest
 
 from policies.peer.presented import AssertedIdentity
 from tests.engine.callers import caller, decided, policy, request
+from tests.support.effort import within
 
 TRUST = "trust: {mesh: {anchors: [root.pem], spiffe_trust_domain: td}}\n"
 
@@ -35,6 +34,5 @@ def test_alternatives_with_very_many_ways_are_judged_quickly(mesh: dict[str, byt
     text = TRUST + f"rules: [{{id: r, allow: {{any: [{ways}]}}, to: any}}]\n"
     names = [f"s{number}.{domain}" for domain in "xyz" for number in range(16)]
     subject = policy(text, mesh)
-    started = time.process_time()
-    decided(subject, request(caller(dns=names)))
-    assert time.process_time() - started < 0.5
+    with within(0.5):
+        decided(subject, request(caller(dns=names)))

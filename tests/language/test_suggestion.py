@@ -1,10 +1,9 @@
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.language.suggestion import Vocabulary, did_you_mean
+from tests.support.effort import within
 
 KEYS = Vocabulary(["version", "trust", "zones", "identities", "routes", "rules", "spiffe_trust_domain", "not_from"])
 
@@ -53,8 +52,7 @@ def test_the_hint_is_a_question_or_nothing() -> None:
 
 def test_ten_thousand_questions_about_ten_thousand_names_are_answered_soon() -> None:
     names = Vocabulary(f"service-{number}" for number in range(10_000))
-    started = time.process_time()
-    assert names.nearest("servcie-77") == "service-77"
-    for number in range(10_000):
-        names.nearest(f"unknown-{number}")
-    assert time.process_time() - started < 5
+    with within(5):
+        assert names.nearest("servcie-77") == "service-77"
+        for number in range(10_000):
+            names.nearest(f"unknown-{number}")

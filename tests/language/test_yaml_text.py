@@ -14,6 +14,7 @@ from policies.language.node import Mapping, Refused, Scalar
 from policies.language.problem import Position, Problems
 from policies.language.yaml_text import node_from_bytes, nodes_from_bytes
 from tests.language.texts import places, plain, tree_of
+from tests.support.effort import within
 
 
 @pytest.mark.parametrize(
@@ -218,10 +219,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_ends_in_problems_soon(name: str) -> None:
-    started = time.process_time()
     problems = Problems()
-    node_from_bytes("p", HOSTILE[name], problems)
-    assert time.process_time() - started < 5
+    with within(5):
+        node_from_bytes("p", HOSTILE[name], problems)
     assert len(problems) > 0 or name in {"a huge text", "a huge key", "escapes"}
 
 

@@ -1,7 +1,5 @@
 """A fingerprint means a certificate in both of its forms."""
 
-import time
-
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -16,6 +14,7 @@ from policies.peer.presented import presented_from_der
 from policies.peer.twin import _element
 from tests.engine.callers import decided, policy, request
 from tests.peer.forge import authority, certificate, tlv
+from tests.support.effort import within
 
 MESH = Authority.root("mesh")
 LEAF = MESH.issue(uri=["spiffe://td/a"])
@@ -52,11 +51,9 @@ def test_law_1_a_deny_by_fingerprint_holds_whichever_signature_is_presented(deny
 
 @pytest.mark.parametrize("junk", [b"-" * 200_000, b"a" * 2_000_000, b"a-----" * 50_000, (b"a" * 70 + b"\n") * 20_000])
 def test_a_file_that_is_no_pem_is_refused_quickly(junk: bytes) -> None:
-    started = time.process_time()
     for read in (lambda data: certificates_from_pem(data, 256), crl_from_bytes):
-        with pytest.raises(PeerError):
+        with within(1), pytest.raises(PeerError):
             read(junk)
-    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)])
