@@ -175,7 +175,8 @@ def keep_calling(up: Alone, answers: list[object]) -> None:
         connection = http.client.HTTPSConnection("127.0.0.1", up.port, context=caller(up.folder), timeout=10)
         try:
             connection.connect()
-        except ConnectionRefusedError:
+        except ConnectionError:
+            # Refused, or reset: the kernel took it for a listener that was closed before it was accepted.
             return
         try:
             closes = False
