@@ -6,12 +6,15 @@ import ssl
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from peergate.demo.client import Credentials, call, client_context, request_bytes
 from pki.authority import Authority, Issued
@@ -36,6 +39,18 @@ def foreign() -> Issued:
 
 def namesake() -> Issued:
     return Authority.root("mesh").issue(uri=[BILLING])
+
+
+def forged() -> Issued:
+    """By a CA of the same name, and nothing in it says that it is another one's."""
+    issued = namesake()
+    bare = x509.CertificateBuilder().subject_name(issued.certificate.subject).issuer_name(issued.certificate.issuer)
+    bare = bare.serial_number(7).public_key(issued.key.public_key())
+    bare = bare.not_valid_before(issued.certificate.not_valid_before_utc)
+    bare = bare.not_valid_after(issued.certificate.not_valid_after_utc)
+    names = issued.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    signed = bare.add_extension(names, critical=True).sign(Authority.root("mesh").issued.key, SHA256())
+    return replace(issued, certificate=signed)
 
 
 def server_only() -> Issued:
@@ -106,6 +121,7 @@ CAUSES: list[tuple[Callable[[], Issued | None], str]] = [
         namesake,
         "the client's certificate is refused: no CA of the policy issued it; is its intermediate CA sent along?",
     ),
+    (forged, "the client's certificate is refused: a signature in its chain is wrong"),
     (server_only, "the client's certificate is refused: its extended key usage lacks clientAuth"),
     (lambda: None, "the client sent no certificate, and no rule allows unauthenticated callers"),
 ]
@@ -125,7 +141,7 @@ def test_who_is_refused_in_the_handshake_is_one_line_of_the_log_and_counted(
     else:
         assert line["uri"] == BILLING
         assert line["issuer"] == shown.certificate.issuer.rfc4514_string()
-        assert line["sha256"] == shown.certificate.fingerprint(shown.certificate.signature_hash_algorithm).hex()  # type: ignore[arg-type]  # ECDSA has one
+        assert line["sha256"] == shown.certificate.fingerprint(SHA256()).hex()
         assert line["not_after"] == shown.certificate.not_valid_after_utc.isoformat(timespec="seconds")
 
 
