@@ -17,8 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from peergate.demo.client import Credentials, call, client_context, request_bytes
+from peergate.up.handshakes import Handshakes
 from pki.authority import Authority, Issued
+from runtime.limits import MAX_HANDSHAKE_LINES
+from runtime.metrics import Metrics
 from tests.peergate.up_world import BILLING, POLICY, Up, running
+from tests.runtime.said import messages
 
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 MESH = Authority.root("mesh")
@@ -208,3 +212,30 @@ def test_a_client_that_refuses_the_listener_is_named_where_its_alert_can_be_read
         strict = ssl.create_default_context(cadata=Authority.root("Nobody").pem.decode())
         strict.maximum_version = version
         assert said(up, partial(refused, up, strict))["cause"] == cause
+
+
+def test_an_envoy_that_is_started_anew_or_does_not_answer_loses_no_count() -> None:
+    metrics, told = Metrics(), iter([3, OSError(), 5, 2])
+
+    def done() -> int:
+        answer = next(told)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    seconds = iter(range(0, 1000, 2))
+    handshakes = Handshakes(metrics, done, lambda: float(next(seconds)))
+    for counted_so_far in (3, 3, 5, 7):
+        handshakes.count_done()
+        assert metrics.registry.get_sample_value("peergate_handshakes_total", {"result": "success"}) == counted_so_far
+
+
+def test_many_refused_at_once_are_a_bounded_number_of_lines_and_all_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    metrics = Metrics()
+    handshakes = Handshakes(metrics, lambda: 0, lambda: 1.0)
+    for _ in range(100):
+        handshakes.take(b'{"handshake":"x","done":null,"peer":"192.0.2.7:1"}')
+    assert messages(caplog) == ["a handshake failed"] * MAX_HANDSHAKE_LINES
+    assert metrics.registry.get_sample_value("peergate_handshakes_total", {"result": "failure"}) == 100
