@@ -215,7 +215,8 @@ def test_a_client_that_refuses_the_listener_is_named_where_its_alert_can_be_read
 
 
 def test_an_envoy_that_is_started_anew_or_does_not_answer_loses_no_count() -> None:
-    metrics, told = Metrics(), iter([3, OSError(), 5, 2])
+    metrics = Metrics()
+    told: Iterator[int | OSError] = iter([3, OSError(), 5, 2])
 
     def done() -> int:
         answer = next(told)
