@@ -15,6 +15,7 @@ from policies.engine.policy_set import PolicySet
 from policies.peer.errors import SpiffeIdError
 from policies.peer.presented import Presented, PresentedCertificate
 from policies.peer.spiffe import SpiffeId
+from runtime.address import Address, UnixAddress
 from runtime.errors import ConfigurationError, UntrustedHopError
 from runtime.hops import UNIX, address_from_text, network_from_text
 
@@ -66,6 +67,10 @@ class FrontHops:
     def are_named(self) -> bool:
         """Whether some are trusted by a certificate."""
         return any(hop.spiffe_id is not None for hop in self.hops)
+
+    def can_reach(self, listen: Address) -> bool:
+        """Whether one of them could connect there: over a Unix socket comes `unix`, over TCP an address."""
+        return any((hop.network is None) is isinstance(listen, UnixAddress) for hop in self.hops)
 
     def require(self, source: Source, peer: Presented, policy: PolicySet | None, time: float) -> None:
         """Raise UntrustedHopError unless the peer at `source`, who presented `peer`, is one of them at `time`."""

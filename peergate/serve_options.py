@@ -40,7 +40,11 @@ DecisionLogOption = Annotated[
 ]
 ObserveOption = Annotated[
     bool | None,
-    typer.Option("--observe/--no-observe", help="Decide and record, but permit everything.", rich_help_panel=_RUNNING),
+    typer.Option(
+        "--observe/--no-observe",
+        help="Decide and record, but permit every request; who fails the TLS handshake is refused all the same.",
+        rich_help_panel=_RUNNING,
+    ),
 ]
 DrainOption = Annotated[
     str | None,

@@ -164,3 +164,7 @@ OCSP_IDLE_SECONDS = 600.0
 OCSP_RELEASE_SECONDS = 10.0
 #: Seconds before a fetch that failed is tried again: doubled each time, up to the longest refresh.
 RETRY_SECONDS = 1.0
+#: Lines about failed handshakes in one second; the others are counted.
+MAX_HANDSHAKE_LINES = 20
+#: Characters of a name that a client chose, in such a line.
+MAX_SHOWN_CHARS = 200

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from runtime.complaint import Complaint
 from runtime.errors import ConfigurationError
 from runtime.files import read_regular_file
@@ -95,6 +98,7 @@ class LiveTls:
         self._complaint = Complaint()
         self._seen = self._signature()
         self.material = read(files)
+        self._look_at_the_use()
         self._handed_out = self.material
 
     def renewed(self) -> TlsMaterial | None:
@@ -123,6 +127,15 @@ class LiveTls:
         if material != self.material:
             self.material = material
             _LOGGER.info("the listener has a new certificate", extra={"facts": {"file": self.files.certificate}})
+            self._look_at_the_use()
+
+    def _look_at_the_use(self) -> None:
+        """Clients refuse a server whose certificate is for clients only; OpenSSL takes it here without a word."""
+        if not _may_serve(self.material.certificate):
+            _LOGGER.warning(
+                "the listener's certificate is not for servers, clients will refuse it",
+                extra={"facts": {"file": self.files.certificate, "fix": "issue it with extendedKeyUsage serverAuth"}},
+            )
 
     def _signature(self) -> tuple[object, ...]:
         paths = (self.files.certificate, self.files.key, self.files.client_ca)
@@ -136,6 +149,16 @@ def _signature_of(path: str) -> tuple[int, ...] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _may_serve(chain: bytes) -> bool:
+    """By the extended key usage of the leaf; also if that cannot be read, which is for others to tell."""
+    try:
+        leaf = x509.load_pem_x509_certificates(chain)[0]
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return True
+    return any(item in usage for item in (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE))
 
 
 def _content(path: str, flag: str) -> bytes:

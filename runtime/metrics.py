@@ -129,7 +129,10 @@ class Metrics:
         )
         self.native_shadow: Mapping[NativeShadow, Counter] = {item: shadow.labels(item.value) for item in NativeShadow}
         handshakes = Counter(
-            "peergate_handshakes", "TLS handshakes of the gateway's listener.", ["result"], registry=self.registry
+            "peergate_handshakes",
+            "TLS handshakes of the listener of the gateway, or of up.",
+            ["result"],
+            registry=self.registry,
         )
         self.handshake_done = handshakes.labels("success")
         self.handshake_failed = handshakes.labels("failure")

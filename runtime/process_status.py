@@ -124,7 +124,10 @@ class ServiceStatus:
     def _notices(self, process: ProcessStatus) -> list[str]:
         notices = [*process.front.notices, *process.fetch_notices, *process.ocsp.notices]
         if self.observe:
-            notices.insert(0, "--observe: every request is permitted, whatever is decided")
+            notices.insert(
+                0,
+                "--observe: every request is permitted, whatever is decided; the handshake still refuses callers",
+            )
         if process.policy.unsettled:
             notices.append("the policy never lies still, so it is not read")
         if process.shadow is not None:

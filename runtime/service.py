@@ -113,7 +113,9 @@ class ServingProcess:
     def start(self) -> None:
         """Load the policy, then listen. Raises ConfigurationError; a bad policy is none (law 4)."""
         if self._configuration.observe:
-            _LOGGER.warning("--observe: every request is permitted, whatever is decided")
+            _LOGGER.warning(
+                "--observe: every request is permitted, whatever is decided; the handshake still refuses callers"
+            )
         gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
         self.live.start()
         self._front.start()

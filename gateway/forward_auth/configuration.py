@@ -9,7 +9,7 @@ from gateway.hops import FrontHops
 from gateway.listener import ListenerSettings
 from gateway.server.bounds import Bounds
 from gateway.server.limits import MAX_CONNECTIONS
-from runtime.address import Address, address_from_text
+from runtime.address import Address, UnixAddress, address_from_text
 from runtime.configuration import (
     ServeConfiguration,
     entry_name_from_text,
@@ -17,6 +17,7 @@ from runtime.configuration import (
     text_from_text,
     word_reader,
 )
+from runtime.errors import ConfigurationError
 from runtime.settings import Setting
 
 
@@ -47,6 +48,8 @@ class ForwardAuthSettings:
 def settings_from_configuration(configuration: ForwardAuthConfiguration) -> ForwardAuthSettings:
     """Check the settings against each other, and the TLS files against the disk. Raises ConfigurationError."""
     hops = FrontHops.parse(configuration.trusted_hop)
+    if not hops.can_reach(configuration.listen):
+        raise ConfigurationError(_nobody_could_ask(configuration))
     files = tls_files(configuration.cert, configuration.key, hops)
     # All connections come from a few proxies, so one address may have all of them.
     bounds = Bounds(max_address_connections=MAX_CONNECTIONS)
@@ -54,3 +57,10 @@ def settings_from_configuration(configuration: ForwardAuthConfiguration) -> Forw
     seen = frozenset(name for names in configuration.seen_headers for name in names.split(","))
     check_proxy_verified(configuration.proxy_verified, listener)
     return ForwardAuthSettings(listener, hops, configuration.proxy, seen, configuration.proxy_verified)
+
+
+def _nobody_could_ask(configuration: ForwardAuthConfiguration) -> str:
+    over_unix = isinstance(configuration.listen, UnixAddress)
+    socket, hop = ("a Unix socket", "unix") if over_unix else ("TCP", "127.0.0.1/32")
+    told = " ".join(configuration.trusted_hop)
+    return f"--trusted-hop {told}: nobody of these comes over {socket}, where --listen is; write --trusted-hop {hop}"

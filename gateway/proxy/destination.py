@@ -13,6 +13,7 @@ from policies.peer.spiffe import SpiffeId
 from runtime.errors import ConfigurationError
 
 _DESTINATION = re.compile(r"(?:(?P<host>[^/=]*)(?P<prefix>/[^=]*)?=)?(?P<url>https?://[^\s]+)")
+_HOST_AND_PORT = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _PIN = re.compile(r"sha256:[A-Za-z0-9+/]{43}=")
 _HINT = "write [HOST[/PREFIX]=]http[s]://host[:port][#spiffe://… or #sha256:PIN]"
 
@@ -37,7 +38,8 @@ class Destination:
         """Read a value of `--upstream`. Raises ConfigurationError."""
         match = _DESTINATION.fullmatch(text)
         if match is None:
-            raise ConfigurationError(f"{text!r} is no upstream; {_HINT}")
+            meant = f"write http://{text}" if _HOST_AND_PORT.fullmatch(text) else _HINT
+            raise ConfigurationError(f"{text!r} is no upstream; {meant}")
         try:
             url = urlsplit(match["url"])
             port = url.port

@@ -9,15 +9,17 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from gateway.server import limits
 from gateway.server.attempt import CURRENT, Attempt, Source
 from gateway.server.caps import ConnectionCaps, Excess
 from gateway.server.errors import ConnectionRefused, ProxyHeaderError
-from gateway.server.failure import FailureLog
+from gateway.server.failure import facts_from_attempt
 from gateway.server.proxy_header import FIXED_BYTES, rest_length_from_fixed, source_from_header
 from gateway.server.tls_context import GatewayContext
 from runtime.complaint import Complaint
+from runtime.handshake_failure import FailureLog
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("gateway")
@@ -87,7 +89,7 @@ class Acceptor:
             excess = Excess.HANDSHAKES if len(self._tasks) >= limits.MAX_HANDSHAKES else self._caps.excess()
             if excess is not None:
                 attempt = Attempt(connection, _source(address))
-                self._failures.say(attempt, ConnectionRefused(excess))
+                self._failures.say(partial(facts_from_attempt, attempt, ConnectionRefused(excess)))
                 self._count(False)
                 _reset(connection)
                 continue
@@ -116,7 +118,7 @@ class Acceptor:
             # Closed first: what is said of a stranger's certificate must not keep its connection.
             _forget(connection, attempt)
             self._count(False)
-            self._failures.say(attempt, error)
+            self._failures.say(partial(facts_from_attempt, attempt, error))
         except asyncio.CancelledError:
             _forget(connection, attempt)
             raise

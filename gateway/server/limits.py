@@ -51,7 +51,3 @@ MAX_PROXY_BYTES = 2048
 
 #: Bytes of a client's side of a handshake that are kept until it ends, to name a certificate that is refused.
 MAX_CLEAR_BYTES = 32 * 1024
-#: Lines about failed handshakes in one second; the others are counted.
-MAX_FAILURE_LINES = 20
-#: Characters of a name in such a line.
-MAX_SHOWN_CHARS = 200

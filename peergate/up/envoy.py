@@ -21,6 +21,7 @@ from extauth.native.filters import (
     shadow_filter,
     told_filter,
 )
+from extauth.native.handshakes import handshake_log
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
 from extauth.native.told import NOTHING_MORE, Told
@@ -150,6 +151,10 @@ class UpEnvoy:
         if self._process is not None:
             self._process.admin.reopen_logs()
 
+    def handshakes_done(self) -> int:
+        """TLS handshakes that this Envoy has done; 0 before `start`. Raises OSError while it does not answer."""
+        return 0 if self._process is None else self._process.admin.handshakes_done()
+
     def _compiled(self, policy: PolicySet | None, now: float) -> Compiled:
         if policy is None or not self._settings.native:
             return asking_everything("no-policy" if policy is None else "not-native")
@@ -230,6 +235,7 @@ class UpEnvoy:
                 of_manager=manager_options(),
                 of_route=route_options(),
                 access_log=access_log(str(self.access_log)),
+                listener_log=handshake_log(str(self.access_log)),
             ),
         )
 

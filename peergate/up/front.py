@@ -10,6 +10,7 @@ from extauth.native.told import NOTHING_MORE, Told, told_for
 from peergate.up.configuration import UpSettings
 from peergate.up.envoy import UpEnvoy
 from peergate.up.folder import RunFolder
+from peergate.up.handshakes import Handshakes
 from peergate.up.records import NativeRecords
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
@@ -36,7 +37,12 @@ class UpFront:
         self._served = ServedChain(tls)
         self._extauth = ExtauthFront(ExtauthSettings(socket), serving)
         self._envoy = UpEnvoy(settings, tls, self._folder.path, socket)
-        self._records = NativeRecords(self._envoy.access_log, serving, self._envoy.reopen_logs)
+        self._records = NativeRecords(
+            self._envoy.access_log,
+            serving,
+            Handshakes(serving.metrics, self._envoy.handshakes_done),
+            self._envoy.reopen_logs,
+        )
         self._applied: PolicySet | None = None
         self._following = serving.following
         self.native_share = 0.0

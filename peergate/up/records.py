@@ -7,8 +7,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import BinaryIO
 
+from extauth.native.handshakes import is_of_handshake
 from extauth.native.records import NativeDecision, native_decision_from_line
 from extauth.native.shadow import has_shadow_rules
+from peergate.up.handshakes import Handshakes
 from peergate.up.second_look import SecondLook, Seen
 from policies.engine.policy_set import PolicySet
 from policies.engine.record import Enforcement
@@ -31,10 +33,14 @@ BACKLOG_BYTES = 256 * 1024 * 1024
 class NativeRecords:
     """Reads the access log of one Envoy in a thread."""
 
-    def __init__(self, path: Path, serving: Serving, reopen: Callable[[], None]) -> None:
-        """`reopen` has Envoy open the file anew. Raises OSError if the file cannot be made."""
+    def __init__(self, path: Path, serving: Serving, handshakes: Handshakes, reopen: Callable[[], None]) -> None:
+        """`handshakes`: told of the lines about connections. `reopen` has Envoy open the file anew.
+
+        Raises OSError if the file cannot be made.
+        """
         self._path = path
         self._serving = serving
+        self._handshakes = handshakes
         self._reopen = reopen
         self._count = serving.metrics.decisions(Enforcement.NATIVE).count
         self._look = SecondLook(serving.metrics, serving.following)
@@ -65,6 +71,7 @@ class NativeRecords:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self._read()
+                self._handshakes.count_done()
                 if self._file.tell() > FILE_BYTES:
                     self._begin_anew()
             except Exception:
@@ -99,6 +106,9 @@ class NativeRecords:
 
     def _take(self, line: bytes) -> None:
         try:
+            if is_of_handshake(line):
+                self._handshakes.take(line)
+                return
             found = native_decision_from_line(line, self._look.trust)
         except (ValueError, KeyError) as error:
             if self._complaint.due():

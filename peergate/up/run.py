@@ -23,7 +23,8 @@ def run_up(configuration: UpConfiguration) -> None:
 def _show(configuration: UpConfiguration, front: UpFront) -> None:
     console = stderr()
     status = front.live.status
-    policy = f"generation {status.generation}, {status.rules} rules" if status.is_good else _NO_POLICY
+    rules = "1 rule" if status.rules == 1 else f"{status.rules} rules"
+    policy = f"generation {status.generation}, {rules}" if status.is_good else _NO_POLICY
     facts = [
         ("listens", f"https://{front.address} (client certificates of the policy's trust)"),
         ("forwards to", str(configuration.upstream)),
@@ -31,7 +32,7 @@ def _show(configuration: UpConfiguration, front: UpFront) -> None:
         *(("", str(problem)) for problem in status.problems),
         *_next(configuration),
         *_native(configuration, front),
-        ("decisions", configuration.decision_log),
+        ("decisions", "standard output" if configuration.decision_log == "-" else configuration.decision_log),
         ("operations", f"{configuration.ops}: /readyz, /metrics" if configuration.ops else "off (--ops HOST:PORT)"),
     ]
     console.print(styled(("peergate up", "bold")))

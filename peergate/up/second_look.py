@@ -19,6 +19,7 @@ from policies.engine.request import Request
 from policies.peer.digest import sha256
 from policies.peer.presented import AssertedIdentity, Presented, PresentedCertificate
 from policies.peer.reader import PresentedReader
+from policies.reason import Reason
 from runtime.comparison import Comparison
 from runtime.current_policy import CurrentPolicy
 from runtime.metrics import Metrics
@@ -91,9 +92,21 @@ class SecondLook:
             comparison.leave_out()
             problem = f"the next policy was not evaluated: Envoy does not tell {error}"
             return seen._replace(decision=_noted(seen.decision, problem))
+        if unseen := self._unseen(found, peer, following):
+            comparison.leave_out()
+            problem = (
+                f"the next policy changes nothing here: both refuse this caller ({unseen}), Envoy does not see why"
+            )
+            return seen._replace(decision=_noted(seen.decision, problem))
         asked = found.request._replace(peer=peer, headers=headers)
         recorded = found.request._replace(headers={**headers, **seen.request.headers})
         return seen._replace(request=recorded, following=comparison.verdict(seen.decision, following, asked))
+
+    def _unseen(self, found: NativeDecision, peer: Presented, following: PolicySet) -> Reason | None:
+        """Why the policy that Envoy has would refuse the caller in the engine, if the next one does so, too."""
+        known = self._known.get(found.decision.generation)
+        reason = None if known is None else known.policy.caller(peer, found.request.time).reason
+        return reason if reason is following.caller(peer, found.request.time).reason else None
 
     def _named(self, found: NativeDecision) -> Seen:
         """The decision with every rule that matches; as Envoy told it where that cannot be known."""

@@ -45,6 +45,11 @@ class Admin:
         _, body = self._ask("/stats?filter=^http\\.mtls\\.downstream_rq_active$&format=json")
         return sum(stat.get("value", 0) for stat in json.loads(body).get("stats", ()))
 
+    def handshakes_done(self) -> int:
+        """TLS handshakes that listeners have done since Envoy began."""
+        _, body = self._ask("/stats?filter=^listener\\..*\\.ssl\\.handshake$&format=json")
+        return sum(stat.get("value", 0) for stat in json.loads(body).get("stats", ()))
+
     def filter_version(self, name: str) -> str:
         """The version of the HTTP filter `name` that was discovered last and taken; empty if none was."""
         stat = f"extension_config_discovery.http_filter.{name}.version_text"

@@ -66,6 +66,7 @@ def listener_from_settings(settings: EnvoySettings) -> Json:
     """`envoy.config.listener.v3.Listener`."""
     tls = settings.tls
     socket = json_from_downstream_tls(tls) if isinstance(tls, DownstreamTls) else json_from_discovered_tls(tls)
+    native = settings.native
     return {
         "name": LISTENER,
         "address": json_from_address(settings.listen),
@@ -78,17 +79,18 @@ def listener_from_settings(settings: EnvoySettings) -> Json:
             )
         ],
         "listener_filters_timeout": seconds(limits.HANDSHAKE_SECONDS),
+        **({} if native is None or native.listener_log is None else {"access_log": [native.listener_log]}),
         "filter_chains": [
             {
                 "transport_socket_connect_timeout": seconds(limits.HANDSHAKE_SECONDS),
                 "transport_socket": socket,
                 "filters": [
-                    *(() if settings.native is None else settings.native.of_connection),
+                    *(() if native is None else native.of_connection),
                     http_connection_manager(
                         settings.authorization,
                         UPSTREAM_CLUSTER,
                         access_log=settings.access_log,
-                        native=settings.native,
+                        native=native,
                     ),
                 ],
             }

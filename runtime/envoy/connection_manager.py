@@ -44,7 +44,7 @@ class NativeFilters:
 
     `of_connection`: network filters before the connection manager. `of_request`: HTTP filters, ext_authz among them.
     `of_manager`: fields of the connection manager. `of_route`: fields of its route configuration. `access_log`: where
-    it is told what was decided.
+    it is told what was decided, and `listener_log` of connections.
     """
 
     of_connection: tuple[Json, ...]
@@ -52,6 +52,7 @@ class NativeFilters:
     of_manager: Json
     of_route: Json
     access_log: Json | None = None
+    listener_log: Json | None = None
 
 
 def http_connection_manager(

@@ -1,9 +1,15 @@
 """What is recorded of a decision inside Envoy: its verdict stays, whatever a second look comes to."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
 
 from extauth.native.records import NativeDecision, native_decision_from_line
 from peergate.up.second_look import SecondLook
@@ -12,7 +18,7 @@ from policies.reason import Effect, Reason
 from runtime.judge import FixedPolicy
 from runtime.metrics import Metrics
 from tests.extauth.native.test_told import told_line
-from tests.extauth.native.world import TIME, policy_of
+from tests.extauth.native.world import MESH, ROOT, TIME, policy_of
 
 RULES = """\
 rules:
@@ -117,12 +123,43 @@ def test_a_next_policy_that_fails_is_an_internal_error_of_its_own(monkeypatch: p
     assert counted(metrics, "differs") == 1
 
 
-def test_an_unreadable_certificate_is_malformed_for_the_next_policy_as_it_is_for_extauth() -> None:
-    made, metrics = look(POLICY, POLICY)
-    seen = made.seen(found(POLICY, "allow:reads", "/v1/a", certificate="junk"))
+def unsigning() -> dict[str, str]:
+    """A certificate that peergate refuses and Envoy does not: its key is for nothing."""
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier("spiffe://acme.internal/a")])
+    issued = ROOT.issue(uri=["spiffe://acme.internal/a"], not_after=datetime(2100, 1, 1, tzinfo=UTC)).certificate
+    bare = x509.CertificateBuilder().subject_name(issued.subject).issuer_name(issued.issuer).serial_number(7)
+    bare = bare.public_key(issued.public_key()).not_valid_before(issued.not_valid_before_utc)
+    bare = bare.not_valid_after(issued.not_valid_after_utc).add_extension(names, critical=True)
+    for oid in (ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.EXTENDED_KEY_USAGE):
+        extension = issued.extensions.get_extension_for_oid(oid)
+        bare = bare.add_extension(extension.value, critical=extension.critical)
+    signed = bare.sign(ROOT.issued.key, SHA256())
+    told, digest = quote(signed.public_bytes(Encoding.PEM)), signed.fingerprint(SHA256()).hex()
+    return {"certificate": told, "fingerprint": digest, "chain": f"{digest},{told_line()['chain'].split(',')[1]}"}
+
+
+@pytest.mark.parametrize(
+    ("certificate", "reason"),
+    [(unsigning(), Reason.SVID_INVALID), ({"certificate": "junk"}, Reason.CERTIFICATE_MALFORMED)],
+)
+def test_what_envoy_does_not_see_of_a_certificate_is_no_difference_of_the_next_policy(
+    certificate: dict[str, str], reason: Reason
+) -> None:
+    made, metrics = look(POLICY, BEYOND)
+    seen = made.seen(found(POLICY, "allow:reads", "/v1/a", **certificate))
+    assert (seen.following, seen.decision.effect, seen.decision.rules) == (None, Effect.ALLOW, ("reads",))
+    (problem,) = seen.decision.problems
+    assert problem.startswith(f"the next policy changes nothing here: both refuse this caller ({reason}),")
+    assert [counted(metrics, result) for result in ("not_evaluated", "differs", "same")] == [1, 0, 0]
+
+
+def test_a_certificate_that_only_the_next_policy_refuses_is_a_difference() -> None:
+    strict = policy_of(RULES, MESH.replace("acme.internal}", "acme.internal, max_lifetime: 1h}"))
+    made, metrics = look(POLICY, strict)
+    seen = made.seen(found(POLICY, "allow:reads", "/v1/a"))
     assert seen.following is not None
-    assert seen.following.reason is Reason.CERTIFICATE_MALFORMED
-    assert (seen.decision.rules, counted(metrics, "differs")) == (("reads",), 1)
+    assert (seen.following.effect, seen.decision.problems) == (Effect.DENY, ())
+    assert counted(metrics, "differs") == 1
 
 
 def test_what_no_line_tells_is_counted_as_not_evaluated_and_nothing_is_guessed() -> None:

@@ -1,5 +1,6 @@
 """`peergate up` as a program of its own: what Envoy decided is recorded as peergate would, and so is the shadow."""
 
+import re
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -108,6 +109,15 @@ def test_a_decision_inside_envoy_names_every_rule_that_matches() -> None:
 def _is_recorded(up: Up, target: str, wanted: tuple[str, list[str]]) -> bool:
     record = up.record(target)
     return (record["enforcement"], record["rules"]) == wanted
+
+
+def test_the_screen_says_in_words_where_decisions_go_and_how_many_rules_there_are() -> None:
+    one = "".join(line for line in POLICY.splitlines(keepends=True) if "tells" not in line)
+    with running(one, "--decision-log", "-") as up:
+        up.until(lambda: "listening" in (up.folder / "run" / "up.log").read_text())
+        screen = (up.folder / "run" / "up.log").read_text()
+    assert re.search(r"^  decisions +standard output$", screen, re.MULTILINE)
+    assert re.search(r", 1 rule$", screen, re.MULTILINE)
 
 
 def test_the_record_of_what_envoy_decided_names_the_one_of_several_trust_entries_that_vouches() -> None:

@@ -22,6 +22,7 @@ from runtime.decision_log import Entry
 from runtime.errors import MalformedQuestionError
 from runtime.judge import FixedPolicy, Judge, Judgement
 from runtime.metrics import Metrics
+from tests.runtime.said import messages
 from tests.runtime.service_process import Service, service
 from tests.runtime.test_judge import Memory
 from tests.runtime.world import (
@@ -119,7 +120,7 @@ def test_whatever_the_next_policy_fails_at_the_decision_stays(
     assert asked.decide(request(path=path)).permitted is (path == "/open")
     assert asked.entry.following is not None
     assert asked.entry.following.reason is Reason.INTERNAL_ERROR
-    assert caplog.messages == ["asking the shadow policy failed, nothing else is affected"]
+    assert messages(caplog) == ["asking the shadow policy failed, nothing else is affected"]
 
 
 def test_without_a_next_policy_nothing_is_compared(made: Callable[[str], PolicySet]) -> None:

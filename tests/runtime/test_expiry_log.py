@@ -13,6 +13,7 @@ from runtime.expiry_log import ExpiryLog, ExpiryWatch
 from runtime.limits import MAX_REMEMBERED_EXPIRIES
 from runtime.process_status import ServiceStatus
 from tests.runtime.expiring import ending, process, served, service
+from tests.runtime.said import messages
 from tests.runtime.world import NOW, eventually
 
 DAY = DAY_SECONDS
@@ -31,7 +32,7 @@ def said_on(days: list[float], *items: Expiring, caplog: pytest.LogCaptureFixtur
     for day in days:
         caplog.clear()
         log.look(items, 0, NOW + day * DAY)
-        said.append(caplog.messages[:])
+        said.append(messages(caplog))
     return said
 
 
@@ -65,14 +66,14 @@ def test_a_renewed_object_is_warned_of_on_its_own(caplog: pytest.LogCaptureFixtu
     log = ExpiryLog()
     for digest in (b"1", b"2", b"1", b"2"):
         log.look([ending(6, digest=digest)], 0, NOW)
-    assert caplog.messages == [EXPIRES, EXPIRES]
+    assert messages(caplog) == [EXPIRES, EXPIRES]
 
 
 def test_an_object_that_comes_back_is_not_said_again(caplog: pytest.LogCaptureFixture) -> None:
     log, item = ExpiryLog(), ending(6)
     for items in ([item], [], [item]):
         log.look(items, 0, NOW)
-    assert caplog.messages == [EXPIRES]
+    assert messages(caplog) == [EXPIRES]
 
 
 def test_a_clock_that_is_set_back_repeats_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -89,7 +90,7 @@ def test_far_from_the_end_nothing_is_said(caplog: pytest.LogCaptureFixture) -> N
 
 def test_a_warning_names_the_object_and_its_end(caplog: pytest.LogCaptureFixture) -> None:
     ExpiryLog().look([ending(6.5), ending(-1, kind=ExpiryKind.CRL), served(0.25)], 0, NOW)
-    assert caplog.messages == [EXPIRES, "a CRL has expired", "the listener's certificate expires soon"]
+    assert messages(caplog) == [EXPIRES, "a CRL has expired", "the listener's certificate expires soon"]
     assert {record.levelname for record in caplog.records} == {"WARNING"}
     anchor, crl, listener = map(facts, caplog.records)
     assert anchor == {
@@ -108,7 +109,7 @@ def test_what_is_not_listed_is_said_once_a_day(caplog: pytest.LogCaptureFixture)
     log = ExpiryLog()
     for hours in (0, 1, 23, 25):
         log.look([], 12, NOW + hours * 3600)
-    assert caplog.messages == ["more is near its end than is listed"] * 2
+    assert messages(caplog) == ["more is near its end than is listed"] * 2
     assert facts(caplog.records[0]) == {"unlisted": 12}
 
 
@@ -135,7 +136,7 @@ def test_the_watch_says_for_all_workers_together_once(
 
     with ExpiryWatch(status, lambda: NOW):
         assert looks.wait(5)
-    assert caplog.messages == [EXPIRES]
+    assert messages(caplog) == [EXPIRES]
 
 
 def test_a_watch_that_fails_goes_on(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,5 +149,5 @@ def test_a_watch_that_fails_goes_on(caplog: pytest.LogCaptureFixture, monkeypatc
         return service(process(ending(6)))
 
     with ExpiryWatch(status, lambda: NOW):
-        eventually(lambda: EXPIRES in caplog.messages, 5)
-    assert caplog.messages[0] == "watching what ends failed, going on"
+        eventually(lambda: EXPIRES in messages(caplog), 5)
+    assert messages(caplog)[0] == "watching what ends failed, going on"

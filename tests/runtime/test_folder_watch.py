@@ -7,6 +7,7 @@ from time import monotonic
 import pytest
 
 from runtime.folder_watch import FolderWatch
+from tests.runtime.said import messages
 
 
 def seconds_waited(watch: FolderWatch, folder: Path, seconds: float) -> float:
@@ -52,7 +53,7 @@ def test_a_missing_folder_is_waited_for_by_the_clock(tmp_path: Path, caplog: pyt
     watch = FolderWatch(Event())
     assert 0.1 <= seconds_waited(watch, tmp_path / "missing", 0.1) < 2
     assert 0.1 <= seconds_waited(watch, tmp_path / "missing", 0.1) < 2
-    assert [record.getMessage() for record in caplog.records] == ["no events for policy folders, looking by the clock"]
+    assert messages(caplog) == ["no events for policy folders, looking by the clock"]
 
 
 def test_a_folder_that_appears_again_is_watched_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from runtime import judge as judge_module
 from runtime.decision_log import DecisionLog, Entry
 from runtime.judge import FixedPolicy, Judge, Judgement
 from runtime.metrics import Metrics
+from tests.runtime.said import messages
 from tests.runtime.world import BILLING, policy_set, request
 
 
@@ -75,7 +76,7 @@ def test_law_2_whatever_evaluate_raises_is_a_denial(
     verdict = judge(policy).decide(policy, request())
     assert reason_and_permission(verdict) == (Reason.INTERNAL_ERROR, False)
     assert verdict.decision.effect is Effect.DENY
-    assert caplog.messages == ["deciding failed, the request is denied"]
+    assert messages(caplog) == ["deciding failed, the request is denied"]
 
 
 def test_an_error_that_repeats_does_not_flood_the_log(

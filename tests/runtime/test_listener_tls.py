@@ -11,6 +11,7 @@ from pki.authority import Issued
 from runtime.errors import ConfigurationError
 from runtime.listener_tls import LiveTls, TlsFiles, context_from_material, material_from_files
 from tests.extauth.world import mesh
+from tests.runtime.said import messages
 
 
 def server() -> Issued:
@@ -67,6 +68,32 @@ def test_an_encrypted_key_is_refused_without_asking(tmp_path: Path) -> None:
     Path(files.key).write_bytes(encrypted)
     with pytest.raises(ConfigurationError, match="the key is encrypted"):
         material_from_files(files)
+
+
+NOT_FOR_SERVERS = "the listener's certificate is not for servers, clients will refuse it"
+
+
+def test_a_certificate_for_clients_only_is_warned_of_at_the_start_and_when_it_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clients = mesh().issue(dns=["localhost"])
+    live = LiveTls(write(tmp_path, clients))
+    assert messages(caplog) == [NOT_FOR_SERVERS]
+    caplog.clear()
+    write(tmp_path, server())
+    live.look()
+    assert messages(caplog) == []
+    write(tmp_path, mesh().issue(dns=["localhost"]))
+    live.look()
+    assert messages(caplog) == [NOT_FOR_SERVERS]
+
+
+@pytest.mark.parametrize("usages", [{"server": True}, {"server": True, "client": False}, {"client": False}])
+def test_a_certificate_that_may_serve_is_not_warned_of(
+    usages: dict[str, bool], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    LiveTls(write(tmp_path, mesh().issue(dns=["localhost"], **usages)))  # type: ignore[arg-type]  # only flags
+    assert messages(caplog) == []
 
 
 def test_unchanged_files_are_not_renewed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from runtime.live_policy import LivePolicy, Loader, loaded_from_reading
 from runtime.metrics import Metrics
 from runtime.policy_source import PolicyReading, PolicySource
 from runtime.policy_status import PolicyState
+from tests.runtime.said import messages
 from tests.runtime.world import HEAD, POLICY, ROOT, RULES, eventually, replace_file, write_policy
 
 BROKEN = "version: 1\nrules: nothing\n"
@@ -149,7 +150,7 @@ def test_law_4_a_bad_reload_keeps_the_last_good_set_and_says_so(
         assert policy.status.generation == good.generation if good else False
         assert policy.status.problem_count == len(policy.status.problems) > 0
         assert policy.status.failed_at is not None
-        eventually(lambda: "policy refused, last good kept" in caplog.messages)
+        eventually(lambda: "policy refused, last good kept" in messages(caplog))
         assert count(policy, "failure") == 1
 
 
@@ -292,7 +293,7 @@ def test_a_policy_that_never_lies_still_is_told_in_log_and_status(
         over.set()
         scribbler.join()
         eventually(lambda: not policy.status.unsettled)
-    assert "the policy never lies still, so it is not read" in caplog.messages
+    assert "the policy never lies still, so it is not read" in messages(caplog)
 
 
 def test_a_touched_file_is_not_loaded_again(tmp_path: Path) -> None:

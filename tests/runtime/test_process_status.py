@@ -79,7 +79,7 @@ def test_observe_and_an_unsettled_policy_are_loud_in_the_body() -> None:
     body = service(process(unsettled), observe=True).json()
     assert body["observe"] is True
     assert body["notices"] == [
-        "--observe: every request is permitted, whatever is decided",
+        "--observe: every request is permitted, whatever is decided; the handshake still refuses callers",
         "the policy never lies still, so it is not read",
     ]
 

@@ -12,6 +12,7 @@ from runtime.listener_tls import LiveTls, TlsFiles
 from runtime.served_chain import ServedChain
 from tests.extauth.service_process import eventually, running
 from tests.extauth.world import issuing, mesh
+from tests.runtime.said import messages
 from tests.runtime.service_process import fetched
 
 GAUGE = "peergate_served_certificate_expiry_timestamp_seconds"
@@ -74,7 +75,7 @@ def test_a_chain_that_cannot_be_read_has_no_end_and_is_said_once(
     monkeypatch.setattr(served, "expiring_from_served", unreadable)
     chain = ServedChain(LiveTls(files(tmp_path, certificate(1))))
     assert (chain.expiring(), chain.expiring()) == ((), ())
-    assert caplog.messages == ["when the listener's certificate ends is not known"]
+    assert messages(caplog) == ["when the listener's certificate ends is not known"]
 
 
 def test_a_running_service_has_the_gauge_of_both_listeners_once(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 import io
 import json
 import logging
+import pickle
 from collections.abc import Iterator
+from logging.handlers import QueueHandler
+from queue import SimpleQueue
 
 import pytest
 
@@ -46,6 +49,37 @@ def test_hostile_text_and_tracebacks_stay_one_ascii_line(log_format: LogFormat) 
     assert line.count("\n") == 1
     assert line.isascii()
     assert line[:-1].isprintable()
+
+
+def test_a_handler_that_knows_nothing_of_facts_shows_them_after_the_message() -> None:
+    stream = io.StringIO()
+    logging.getLogger().handlers[:] = [logging.StreamHandler(stream)]
+    facts = {"problem": "policy.yaml:3:5: no such key", "times": 2}
+    service_logger("policy").error("policy problem", extra={"facts": facts})
+    service_logger("policy").error("it has none", extra={"facts": {}})
+    service_logger("policy").error("nor has %s", "this")
+    assert stream.getvalue().splitlines() == [
+        'policy problem: problem="policy.yaml:3:5: no such key" times=2',
+        "it has none",
+        "nor has this",
+    ]
+
+
+def test_hostile_facts_stay_one_ascii_line_under_any_handler() -> None:
+    stream = io.StringIO()
+    logging.getLogger().handlers[:] = [logging.StreamHandler(stream)]
+    service_logger("tls").error("a handshake failed", extra={"facts": {"sni": HOSTILE}})
+    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().isascii()
+    assert stream.getvalue()[:-1].isprintable()
+
+
+def test_an_event_survives_the_queue_of_another_process() -> None:
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    logging.getLogger().handlers[:] = [QueueHandler(records)]
+    service_logger("policy").error("policy problem", extra={"facts": {"times": 2}})
+    sent = pickle.loads(pickle.dumps(records.get()))
+    assert sent.getMessage() == "policy problem: times=2"
 
 
 def test_json_lines_are_json() -> None:

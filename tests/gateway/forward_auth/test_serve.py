@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -142,3 +143,18 @@ def test_a_proxys_word_is_not_taken_where_anybody_may_ask(tmp_path: Path) -> Non
         settings_from_configuration(configured(ForwardAuthConfiguration, given, {}).value)
     given["listen"], given["trusted_hop"] = "unix:/run/a.sock", ["unix"]
     assert settings_from_configuration(configured(ForwardAuthConfiguration, given, {}).value).proxy_verified == "mesh"
+
+
+@pytest.mark.parametrize(
+    ("listen", "hops", "said"),
+    [
+        ("127.0.0.1:0", ["unix"], "comes over TCP, where --listen is; write --trusted-hop 127.0.0.1/32"),
+        ("unix:/a", ["10.0.0.0/8"], "comes over a Unix socket, where --listen is; write --trusted-hop unix"),
+    ],
+)
+def test_hops_of_whom_nobody_could_ask_are_refused(listen: str, hops: list[str], said: str) -> None:
+    given: dict[str, Given] = {"proxy": "nginx", "policy": "p", "listen": listen, "trusted_hop": hops}
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        settings_from_configuration(configured(ForwardAuthConfiguration, given, {}).value)
+    given["trusted_hop"] = [*hops, "unix", "127.0.0.1/32"]
+    assert settings_from_configuration(configured(ForwardAuthConfiguration, given, {}).value).listener.listen

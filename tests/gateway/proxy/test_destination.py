@@ -60,6 +60,13 @@ def test_what_is_none_is_refused_with_what_to_write(text: str) -> None:
         Destination.parse(text)
 
 
+@pytest.mark.parametrize("text", ["127.0.0.1:18080", "orders.internal:80", "[::1]:9"])
+def test_a_host_and_a_port_alone_are_refused_with_the_url_to_write(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Destination.parse(text)
+    assert str(caught.value) == f"{text!r} is no upstream; write http://{text}"
+
+
 def test_a_destination_is_shown_as_a_url() -> None:
     assert str(Destination.parse("h/v1=https://[::1]:9#spiffe://td/x")) == "https://[::1]:9"
 

@@ -13,6 +13,7 @@ import pytest
 from gateway.server import limits
 from gateway.server.server import GatewayServer
 from pki.authority import Authority, Issued
+from runtime import limits as bounds
 from runtime.address import TcpAddress
 from tests.gateway.server.world import QUESTION, Client, Recorder, billing, caller, context, everything, mesh, serving
 
@@ -152,7 +153,7 @@ def test_a_silent_client_is_cut_at_the_deadline(
 def test_failures_are_logged_within_a_bound_and_the_others_counted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_FAILURE_LINES", 1)
+    monkeypatch.setattr(bounds, "MAX_HANDSHAKE_LINES", 1)
     with caplog.at_level(logging.WARNING), serving(Recorder()) as server:
         for _ in range(30):
             with socket.create_connection((server.address.host, server.address.port)) as raw:  # type: ignore[union-attr]
