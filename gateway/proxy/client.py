@@ -23,6 +23,7 @@ from gateway.proxy.errors import (
 )
 from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.upstream_tls import UpstreamTls
+from gateway.proxy.written_request import WrittenRequest, headers_from_outgoing
 
 #: aiohttp would add them of its own; a request has what its client sent.
 _NOT_ADDED = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
@@ -43,6 +44,7 @@ class UpstreamClient:
                 limit=0,
                 keepalive_timeout=limits.IDLE_SECONDS,
             ),
+            request_class=WrittenRequest,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_NOT_ADDED,
@@ -69,7 +71,7 @@ class UpstreamClient:
             response = await self._session.request(
                 outgoing.method,
                 self._url(destination, outgoing),
-                headers=CIMultiDict(outgoing.headers),
+                headers=headers_from_outgoing(outgoing),
                 data=body,
                 allow_redirects=False,
                 ssl=self._ssl(destination),
@@ -88,7 +90,7 @@ class UpstreamClient:
         try:
             return await self._session.ws_connect(
                 self._url(destination, outgoing),
-                headers=CIMultiDict(outgoing.headers),
+                headers=CIMultiDict(outgoing.texts()),
                 protocols=protocols,
                 max_msg_size=limits.MAX_MESSAGE_BYTES,
                 compress=0,

@@ -33,21 +33,18 @@ def upstream_headers(
     head: RequestHead,
     judged: Judged | None,
     source: str | None,
-    scheme: str,
+    scheme: bytes,
     told: CertificateHeaders,
-) -> list[tuple[str, str]]:
-    """The headers of a request that goes on. `source`: the address it came from.
-
-    Raises UnicodeDecodeError for a value that is not UTF-8.
-    """
+) -> list[tuple[bytes, bytes]]:
+    """The headers of a request that goes on, less what frames a body in chunks. `source`: the address it came from."""
     kept = head.kept
     if head.connections:
         listed = _listed(headers[at][1] for at in head.connections) - _FRAMING - _set_by_us(judged)
-        kept = tuple([(at, name) for at, name in kept if headers[at][0].lower() not in listed])
-    passed = [(name, headers[at][1].decode("utf-8")) for at, name in kept]
+        kept = tuple([at for at in kept if headers[at][0].lower() not in listed])
+    passed = list(map(headers.__getitem__, kept))
     if source is not None:
-        passed.append(("x-forwarded-for", source))
-    passed.append(("x-forwarded-proto", scheme))
+        passed.append((b"x-forwarded-for", source.encode()))
+    passed.append((b"x-forwarded-proto", scheme))
     passed += _certificate_headers(judged, told)
     return passed
 
@@ -75,7 +72,7 @@ def _set_by_us(judged: Judged | None) -> frozenset[bytes]:
 _SET = frozenset({b"x-peergate-identity", b"x-peergate-spiffe-id", b"x-peergate-decision-id"})
 
 
-def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tuple[tuple[str, str], ...]:
+def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tuple[tuple[bytes, bytes], ...]:
     """Client-Cert (RFC 9440 §2) and what else is told, of a certificate that a trust entry vouches for."""
     if judged is None or judged.judgement is None or not judged.judgement.decision.trust:
         return ()
@@ -88,19 +85,19 @@ def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tup
 @lru_cache(maxsize=MAX_REMEMBERED_CERTIFICATES)
 def _headers_of_chain(
     leaf: bytes, intermediates: tuple[bytes, ...], told: CertificateHeaders
-) -> tuple[tuple[str, str], ...]:
-    found = [("client-cert", _byte_sequence(leaf))]
+) -> tuple[tuple[bytes, bytes], ...]:
+    found = [(b"client-cert", _byte_sequence(leaf))]
     if told.chain and intermediates:
-        found.append(("client-cert-chain", ", ".join(map(_byte_sequence, intermediates))))
+        found.append((b"client-cert-chain", b", ".join(map(_byte_sequence, intermediates))))
     if told.xfcc:
         digest = hashlib.sha256(leaf).hexdigest()
-        found.append(("x-forwarded-client-cert", f'Hash={digest};Cert="{_percent_pem(leaf)}"'))
+        found.append((b"x-forwarded-client-cert", f'Hash={digest};Cert="{_percent_pem(leaf)}"'.encode()))
     return tuple(found)
 
 
-def _byte_sequence(data: bytes) -> str:
+def _byte_sequence(data: bytes) -> bytes:
     """RFC 8941 §3.3.5."""
-    return f":{base64.b64encode(data).decode()}:"
+    return b":" + base64.b64encode(data) + b":"
 
 
 def _percent_pem(der: bytes) -> str:

@@ -29,18 +29,29 @@ _NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """`host`: of the Host header. `has_body`: whether one follows, in chunks if `headers` have no content-length."""
+    """`headers`: all, those that frame the body, too. `host`: of the Host header. `has_body`: whether one follows.
+
+    `content_length`: bytes of the body, in digits; None if it comes in chunks, or there is none.
+    """
 
     method: str
     target: str
     host: str
-    headers: list[tuple[str, str]]
+    headers: list[tuple[bytes, bytes]]
     has_body: bool
+    content_length: str | None = None
 
     @property
     def is_repeatable(self) -> bool:
         """Whether it may be sent again when nobody knows what became of it."""
         return self.method in _SAFE and not self.has_body
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The headers. Raises UnforwardableError for one that is not UTF-8: it would arrive as another one."""
+        try:
+            return [(name.decode(), value.decode()) for name, value in self.headers]
+        except UnicodeDecodeError:
+            raise UnforwardableError("a header is not UTF-8, so a WebSocket cannot be opened with it") from None
 
 
 def outgoing_from_scope(scope: Scope, told: CertificateHeaders) -> Outgoing:
@@ -52,21 +63,26 @@ def outgoing_from_scope(scope: Scope, told: CertificateHeaders) -> Outgoing:
     version = scope.get("http_version", "1.1")
     if version not in _VERSIONS:
         raise UnforwardableError(f"HTTP/{version} is not forwarded")
-    try:
-        head = request_head_from_raw(raw)
-        judged = scope.get(PEERGATE)
-        judged = judged if isinstance(judged, Judged) else None
-        scheme = "https" if scope.get("scheme") in _SECURE else "http"
-        headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, told)
-    except UnicodeDecodeError:
-        # It would arrive as another one.
-        raise UnforwardableError("a header is not UTF-8, so it cannot be forwarded as it was received") from None
+    head = request_head_from_raw(raw)
+    judged = scope.get(PEERGATE)
+    judged = judged if isinstance(judged, Judged) else None
+    scheme = b"https" if scope.get("scheme") in _SECURE else b"http"
+    headers = upstream_headers(raw, head, judged, _source(scope, judged), scheme, told)
     has_body = bool(head.lengths or head.codings) and _has_body(raw, head, version)
     if has_body and scope["type"] == "websocket":
         raise UnforwardableError("the request for a WebSocket has a body, which nobody would read")
     if len(head.hosts) != 1:
         raise UnforwardableError(f"the request has {len(head.hosts)} Host headers")
-    return Outgoing(method, _target(scope), raw[head.hosts[0]][1].decode("latin-1"), headers, has_body)
+    length = None
+    if head.lengths:
+        length = raw[head.lengths[0]][1].decode("ascii")
+    elif has_body:
+        headers.append((b"transfer-encoding", b"chunked"))
+    elif method not in _SAFE:
+        # Some servers wait for a body where nothing says that there is none (RFC 9110 §8.6).
+        headers.append((b"content-length", b"0"))
+    host = raw[head.hosts[0]][1].decode("latin-1")
+    return Outgoing(method, _target(scope), host, headers, has_body, length)
 
 
 def _target(scope: Scope) -> str:

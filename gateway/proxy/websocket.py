@@ -47,7 +47,7 @@ async def forward_websocket(
 async def _opened(
     client: UpstreamClient, upstream: Upstream, outgoing: Outgoing, protocols: tuple[str, ...]
 ) -> aiohttp.ClientWebSocketResponse:
-    own = ("sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol")
+    own = (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-extensions", b"sec-websocket-protocol")
     headers = [(name, value) for name, value in outgoing.headers if name.lower() not in own]
     outgoing = Outgoing(outgoing.method, outgoing.target, outgoing.host, headers, has_body=False)
     last: ProxyError | None = None

@@ -8,6 +8,7 @@ from gateway.connection import CONNECTION
 from gateway.proxy.errors import UnforwardableError
 from gateway.proxy.forwarded_headers import CertificateHeaders
 from gateway.proxy.outgoing import Outgoing, outgoing_from_scope
+from gateway.proxy.written_request import headers_from_outgoing
 
 HOST = (b"host", b"a.example")
 
@@ -27,15 +28,15 @@ def outgoing(*headers: tuple[bytes, bytes], **changes: Any) -> Outgoing:
     return outgoing_from_scope(scope, CertificateHeaders())
 
 
-def names(found: Outgoing) -> list[str]:
-    return [name for name, _ in found.headers if not name.startswith("x-forwarded-")]
+def names(found: Outgoing) -> list[bytes]:
+    return [name for name, _ in found.headers if not name.startswith(b"x-forwarded-")]
 
 
 def test_what_connection_lists_is_dropped_of_this_request_and_of_no_other_with_the_same_names() -> None:
     first = outgoing(HOST, (b"x-a", b"1"), (b"x-b", b"1"), (b"connection", b"x-a"))
     second = outgoing(HOST, (b"x-a", b"1"), (b"x-b", b"1"), (b"connection", b"X-B, close"))
-    assert names(first) == ["host", "x-b"]
-    assert names(second) == ["host", "x-a"]
+    assert names(first) == [b"host", b"x-b"]
+    assert names(second) == [b"host", b"x-a"]
 
 
 def test_the_body_is_framed_by_the_values_of_this_request() -> None:
@@ -66,10 +67,41 @@ def test_a_request_with_no_or_several_hosts_is_not_forwarded(hosts: list[tuple[b
         outgoing(*hosts, (b"accept", b"*/*"))
 
 
-@pytest.mark.parametrize("header", [(b"x-\xff", b"1"), (b"x-a", b"\xff")])
-def test_a_header_that_is_not_utf8_is_not_forwarded(header: tuple[bytes, bytes]) -> None:
+@pytest.mark.parametrize("name", [b"", b"x-\xff", b"x a", b"x:", b"x\r\ny", b":authority"])
+def test_a_header_whose_name_is_none_is_not_forwarded(name: bytes) -> None:
+    with pytest.raises(UnforwardableError, match="name"):
+        outgoing(HOST, (name, b"1"))
+
+
+@pytest.mark.parametrize("value", [b"1\r\nx-b: 2", b"1\nx-b: 2", b"1\r", b"\0"])
+def test_a_value_that_would_end_its_line_is_not_forwarded(value: bytes) -> None:
+    with pytest.raises(UnforwardableError, match="line break"):
+        headers_from_outgoing(outgoing(HOST, (b"x-a", value)))
+
+
+def test_a_value_goes_on_in_the_bytes_that_were_received_and_a_websocket_with_no_other() -> None:
+    found = outgoing(HOST, (b"x-a", b"\xff\t"))
+    assert (b"x-a", b"\xff\t") in found.headers
     with pytest.raises(UnforwardableError, match="not UTF-8"):
-        outgoing(HOST, header)
+        found.texts()
+
+
+@pytest.mark.parametrize(
+    ("method", "framing", "sent"),
+    [
+        ("GET", [], []),
+        ("POST", [], [(b"content-length", b"0")]),
+        ("DELETE", [], [(b"content-length", b"0")]),
+        ("GET", [(b"content-length", b"0")], [(b"content-length", b"0")]),
+        ("POST", [(b"content-length", b"5")], [(b"content-length", b"5")]),
+        ("POST", [(b"transfer-encoding", b"Chunked")], [(b"transfer-encoding", b"chunked")]),
+    ],
+)
+def test_a_body_is_framed_once(
+    method: str, framing: list[tuple[bytes, bytes]], sent: list[tuple[bytes, bytes]]
+) -> None:
+    found = outgoing(HOST, *framing, method=method).headers
+    assert [header for header in found if header[0] in (b"content-length", b"transfer-encoding")] == sent
 
 
 @pytest.mark.parametrize("path", [b"", b"a", b"/a b", b"/\x7f", b"/\xc3\xa4", b"/a\n", b"*"])
@@ -80,4 +112,4 @@ def test_a_target_with_what_no_target_has_is_not_forwarded(path: bytes) -> None:
 
 def test_the_upstream_is_told_who_called_and_how() -> None:
     told = dict(outgoing(HOST, (b"x-forwarded-for", b"203.0.113.9")).headers)
-    assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("192.0.2.1", "https")
+    assert (told[b"x-forwarded-for"], told[b"x-forwarded-proto"]) == (b"192.0.2.1", b"https")

@@ -83,7 +83,7 @@ def test_requests_that_wait_for_their_answers_keep_no_other_from_the_upstream() 
             writer.write(OK)
 
     async def asked(client: UpstreamClient, destination: Destination, target: str) -> int:
-        outgoing = Outgoing("GET", target, "a", [("host", "a")], has_body=False)
+        outgoing = Outgoing("GET", target, "a", [(b"host", b"a")], has_body=False)
         return (await client.ask(destination, outgoing, None)).status
 
     async def asking() -> int:
