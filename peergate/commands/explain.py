@@ -13,7 +13,7 @@ from peergate.formats import Format
 from peergate.loading import loaded_policy, print_unusable
 from peergate.reports.explain import json_from_explanation, print_explanation
 from policies.authoring.address import address_from_text
-from policies.authoring.claim import Claim, ClaimError, asserted_from_claim
+from policies.authoring.claim import CLAIM_FIELDS, Claim, ClaimError, asserted_from_claim
 from policies.authoring.examination import Examination, examination_from_presented
 from policies.authoring.explain import explanation_from_decision
 from policies.authoring.json_line import LineError, object_from_line
@@ -41,6 +41,15 @@ class Question:
     source: str | None
     sni: str | None
     at: str | None
+
+
+def too_many_words() -> ArgumentError:
+    """The answer to words behind POLICY, METHOD and URL: mostly it is the caller that was named without its option."""
+    *flags, last = [f"--{_FLAGS.get(field, field)}" for field in CLAIM_FIELDS if field != "trust"]
+    return ArgumentError(
+        f"only POLICY, METHOD and URL go without an option; a caller is named by --cert FILE, {', '.join(flags)} or "
+        f"{last}, as in `peergate policy explain POLICY --uri spiffe://domain/workload GET https://host/path`"
+    )
 
 
 def explain(path: str, question: Question, form: Format) -> ExitCode:

@@ -38,6 +38,37 @@ def test_without_any_name_the_caller_has_no_certificate(peergate: Peergate) -> N
     assert "caller      no certificate\n" in ended.out
 
 
+@pytest.mark.parametrize("word", ["web", "", "a\nb", "\udcff"])
+def test_a_caller_without_an_option_is_2_and_told_every_option_that_names_one_with_an_example(
+    peergate: Peergate, word: str
+) -> None:
+    ended = peergate("policy", "explain", STARTER, word, "PUT", ORDERS)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert set(re.findall(r"--[a-z-]+", ended.err)) == {
+        *(
+            "--cert",
+            "--uri",
+            "--dns",
+            "--email",
+            "--ip-san",
+            "--subject",
+            "--issuer",
+            "--serial",
+            "--fingerprint",
+            "--pin",
+        )
+    }
+    assert "`peergate policy explain POLICY --uri spiffe://domain/workload GET https://host/path`" in ended.err
+
+
+def test_the_example_that_names_a_caller_can_be_followed(peergate: Peergate) -> None:
+    said = peergate("policy", "explain", STARTER, "web", "PUT", ORDERS).err
+    example = re.search("`peergate (.*)`", said)
+    assert example
+    ended = peergate(*example[1].replace("POLICY", STARTER).split())
+    assert (ended.code, ended.err) == (1, "")
+
+
 def test_no_line_ends_in_blanks_and_none_is_wider_than_the_terminal(
     peergate: Peergate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
