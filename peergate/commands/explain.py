@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from peergate.arguments import asked_time, read_argument
 from peergate.certificate_file import presented_from_files
@@ -58,7 +59,7 @@ def explain(path: str, question: Question, form: Format) -> ExitCode:
     if loaded.policy is None:
         print_unusable(loaded)
         return ExitCode.NO
-    return _explained(loaded.policy, _request(question, loaded.policy), form)
+    return _explained(loaded.policy, _request(question, loaded.policy), form, _askable(question))
 
 
 def explain_recorded(path: str, decision_id: str, log: str, form: Format) -> ExitCode:
@@ -92,12 +93,24 @@ def _record(decision_id: str, log: str) -> Mapping[str, object]:
     raise ArgumentError(f"{log!r} has no record of the decision {decision_id!r}")
 
 
-def _explained(policy: PolicySet, request: Request, form: Format) -> ExitCode:
+def _askable(question: Question) -> Mapping[str, str]:
+    """The flags that were not given, under the word that decisions have for what they say."""
+    flags = (("source address", "--source IP", question.source), ("when", "--sni NAME", question.sni))
+    return {fact: flag for fact, flag, given in flags if given is None}
+
+
+def _explained(
+    policy: PolicySet, request: Request, form: Format, askable: Mapping[str, str] = MappingProxyType({})
+) -> ExitCode:
     decision = evaluate(policy, request)
     explanation = explanation_from_decision(policy, request, decision)
     examination = _examination(request, policy)
+    unknown = {note.partition(": ")[2] for note in decision.unknown}
+    flags = [flag for fact, flag in askable.items() if fact in unknown]
     if examination is not None and examination.fix:
         explanation = replace(explanation, advice=examination.fix)
+    elif flags and not decision.allowed:
+        explanation = replace(explanation, advice=f"give {' and '.join(flags)}: {explanation.advice}")
     trace = trace_from_decision(policy, request, decision)
     if form is Format.JSON:
         print(json_from_explanation(decision, explanation, examination, trace))

@@ -223,8 +223,31 @@ def test_the_nearest_rule_and_what_the_others_lack_are_shown(peergate: Peergate)
 def test_json_has_what_each_rule_lacks(peergate: Peergate) -> None:
     answer = json.loads(peergate(*WEB_POSTS, "--format", "json").out)
     assert answer["nearest"] == answer["unmatched"][0]
-    assert answer["nearest"]["missing"] == [{"what": "method", "wanted": "`GET` or `HEAD`"}]
+    assert answer["nearest"]["missing"] == [{"what": "method", "wanted": "`GET` or `HEAD`", "known": True}]
     assert answer["unmatched_left_out"] == 0
+
+
+PROBES = ("policy", "explain", str(LIBRARY / "health-checks"), "GET", "https://orders.prod.svc/healthz")
+
+
+def test_a_source_address_that_a_rule_asks_for_is_told_to_be_missing_with_its_flag(peergate: Peergate) -> None:
+    out = peergate(*PROBES).out
+    assert "next        give --source IP: a fact that a rule asks for was not known here (source address)" in out
+    assert re.search(r"  allow \S+ +the source address is unknown; it has to be in \d", out)
+
+
+def test_a_source_address_that_was_given_is_not_asked_for(peergate: Peergate) -> None:
+    out = peergate(*PROBES, "--source", "203.0.113.9").out
+    assert "--source" not in out
+    assert re.search(r"  allow \S+ +the source address is not in \d", out)
+
+
+def test_a_server_name_that_a_rule_asks_for_is_told_to_be_missing_with_its_flag(peergate: Peergate, own: Path) -> None:
+    policy = own / "policy.yaml"
+    policy.write_text(policy.read_text().replace(", to: {", ", when: {sni: h}, to: {"))
+    asked = ("policy", "explain", str(own), "--uri", WEB, "--header", "x-env: prod", "GET", "https://h/a")
+    assert "next        give --sni NAME: " in peergate(*asked).out
+    assert "--sni" not in peergate(*asked, "--sni", "other.example").out
 
 
 @pytest.fixture
