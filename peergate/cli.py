@@ -23,7 +23,7 @@ from peergate.exit_code import ExitCode
 from peergate.extauth_cli import extauth_app
 from peergate.formats import Format
 from peergate.gateway_cli import gateway_app
-from peergate.help import help_without_command
+from peergate.help import help_of, help_without_command
 from peergate.policy_cli import policy_app
 from peergate.up_cli import up
 from peergate.xds_cli import xds_app
@@ -38,7 +38,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ("up", "policy", "extauth", "gateway", "xds", "doctor", "demo", "version")
+_ORDER = ("up", "policy", "extauth", "gateway", "xds", "doctor", "demo", "version", "help")
 
 app = typer.Typer(
     cls=_InOrder,
@@ -96,6 +96,18 @@ def version(form: Annotated[Format, typer.Option("--format", help="How to write 
     from peergate.version import version as installed  # noqa: PLC0415 - looking it up takes time
 
     print(f"peergate {installed()}" if form is Format.TEXT else json.dumps({"version": installed()}))
+    return ExitCode.FINE
+
+
+@app.command("help")
+def print_help(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND", help="Such as policy check.", show_default=False)
+    ] = None,
+) -> ExitCode:
+    """Print this help, or that of a command, as its --help does."""
+    print(help_of(context, words or ()))
     return ExitCode.FINE
 
 

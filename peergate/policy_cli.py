@@ -78,8 +78,9 @@ def run_tests(
     return command.test(policy, form, fail_under or 0)
 
 
-@policy_app.command()
+@policy_app.command(context_settings={"allow_extra_args": True})
 def explain(
+    context: typer.Context,
     policy: Policy,
     method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST …", show_default=False)] = "",
     url: Annotated[str, typer.Argument(metavar="URL", help="https://host/path", show_default=False)] = "",
@@ -115,6 +116,8 @@ def explain(
     from peergate.commands import explain as command  # noqa: PLC0415 - each command loads only what it needs
     from policies.authoring.claim import Claim  # noqa: PLC0415 - as above
 
+    if context.args:
+        raise command.too_many_words()
     asked = (cert, uri, dns, email, ip_san, subject, issuer, serial, fingerprint, pin, trust, source, sni, header, at)
     if decision is not None and log is not None and not method and not any(item is not None for item in asked):
         return command.explain_recorded(policy, decision, log, form)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from peergate.arguments import asked_time, read_argument
 from peergate.certificate_file import presented_from_files
@@ -13,7 +14,7 @@ from peergate.formats import Format
 from peergate.loading import loaded_policy, print_unusable
 from peergate.reports.explain import json_from_explanation, print_explanation
 from policies.authoring.address import address_from_text
-from policies.authoring.claim import Claim, ClaimError, asserted_from_claim
+from policies.authoring.claim import CLAIM_FIELDS, Claim, ClaimError, asserted_from_claim
 from policies.authoring.examination import Examination, examination_from_presented
 from policies.authoring.explain import explanation_from_decision
 from policies.authoring.json_line import LineError, object_from_line
@@ -43,13 +44,22 @@ class Question:
     at: str | None
 
 
+def too_many_words() -> ArgumentError:
+    """The answer to words behind POLICY, METHOD and URL: mostly it is the caller that was named without its option."""
+    *flags, last = [f"--{_FLAGS.get(field, field)}" for field in CLAIM_FIELDS if field != "trust"]
+    return ArgumentError(
+        f"only POLICY, METHOD and URL go without an option; a caller is named by --cert FILE, {', '.join(flags)} or "
+        f"{last}, as in `peergate policy explain POLICY --uri spiffe://domain/workload GET https://host/path`"
+    )
+
+
 def explain(path: str, question: Question, form: Format) -> ExitCode:
     """Decide, and print the verdict with its reasons."""
     loaded = loaded_policy(path)
     if loaded.policy is None:
         print_unusable(loaded)
         return ExitCode.NO
-    return _explained(loaded.policy, _request(question, loaded.policy), form)
+    return _explained(loaded.policy, _request(question, loaded.policy), form, _askable(question))
 
 
 def explain_recorded(path: str, decision_id: str, log: str, form: Format) -> ExitCode:
@@ -83,12 +93,24 @@ def _record(decision_id: str, log: str) -> Mapping[str, object]:
     raise ArgumentError(f"{log!r} has no record of the decision {decision_id!r}")
 
 
-def _explained(policy: PolicySet, request: Request, form: Format) -> ExitCode:
+def _askable(question: Question) -> Mapping[str, str]:
+    """The flags that were not given, under the word that decisions have for what they say."""
+    flags = (("source address", "--source IP", question.source), ("when", "--sni NAME", question.sni))
+    return {fact: flag for fact, flag, given in flags if given is None}
+
+
+def _explained(
+    policy: PolicySet, request: Request, form: Format, askable: Mapping[str, str] = MappingProxyType({})
+) -> ExitCode:
     decision = evaluate(policy, request)
     explanation = explanation_from_decision(policy, request, decision)
     examination = _examination(request, policy)
+    unknown = {note.partition(": ")[2] for note in decision.unknown}
+    flags = [flag for fact, flag in askable.items() if fact in unknown]
     if examination is not None and examination.fix:
         explanation = replace(explanation, advice=examination.fix)
+    elif flags and not decision.allowed:
+        explanation = replace(explanation, advice=f"give {' and '.join(flags)}: {explanation.advice}")
     trace = trace_from_decision(policy, request, decision)
     if form is Format.JSON:
         print(json_from_explanation(decision, explanation, examination, trace))

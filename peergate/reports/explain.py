@@ -79,6 +79,8 @@ def traced_facts(trace: Trace, most: int | None = None) -> Iterable[tuple[Text |
 def _first_failed(missing: Sequence[Missing]) -> str:
     first = missing[0]
     more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    if not first.known:
+        return f"the {first.what} is unknown; it has to be {first.wanted}{more}"
     return f"the {first.what} is not {first.wanted}{more}"
 
 
@@ -96,7 +98,9 @@ def traced_object(rule: TracedRule) -> dict[str, object]:
         "id": rule.id,
         "effect": rule.effect,
         "shadow": rule.shadow,
-        "missing": [{"what": missing.what, "wanted": missing.wanted} for missing in rule.missing],
+        "missing": [
+            {"what": missing.what, "wanted": missing.wanted, "known": missing.known} for missing in rule.missing
+        ],
     }
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, product
 from operator import itemgetter
 
 from rich.console import Console
@@ -23,6 +23,13 @@ _MARKS = {
     Verdict.CONDITIONAL: ("if …", "yellow"),
     Verdict.DENY: ("deny", "red"),
     Verdict.NONE: ("·", "dim"),
+}
+#: What the marks say; short, so that all of them are one line.
+_MEANINGS = {
+    Verdict.ALLOW: "every request",
+    Verdict.CONDITIONAL: "see below",
+    Verdict.DENY: "by a rule",
+    Verdict.NONE: "no rule allows",
 }
 #: Stands for every identity, or every route.
 EVERY = "*"
@@ -99,6 +106,8 @@ def print_matrix(console: Console, matrix: Matrix) -> None:
     if width <= console.width:
         console.print(_grid(matrix))
         console.print()
+        print_wrapped(console, _legend(matrix))
+        console.print()
     _print_list(console, matrix)
     for line in notes(matrix):
         print_wrapped(console, styled(("note  ", "bold"), line))
@@ -112,7 +121,7 @@ def notes(matrix: Matrix) -> Iterator[str]:
         yield f"Whoever else he is, a caller who is also {callers} is denied: {use_text(use)}."
     yield (
         "A row is about callers who are that identity. A certificate that is of several rows may do what any of them "
-        "allows, unless one is denied it."
+        "allows, unless one is denied it. Whoever is of no row may do nothing."
     )
 
 
@@ -156,6 +165,14 @@ def _grid(matrix: Matrix) -> Table:
         cells = [_mark(matrix.cell(row, column)) for column in range(len(matrix.columns))]
         table.add_row(plain(axis.name), *cells)
     return table
+
+
+def _legend(matrix: Matrix) -> Text:
+    signs = [Text.assemble(mark, f": {_MEANINGS[verdict]}") for verdict, mark in _MARKS.items()]
+    cells = (matrix.cell(*place) for place in product(range(len(matrix.rows)), range(len(matrix.columns))))
+    if any(cell.shadow is not None for cell in cells):
+        signs.append(Text.assemble(("(…)", "magenta"), ": with shadow rules"))
+    return Text("; ").join(signs)
 
 
 def _mark(cell: Cell) -> Text:

@@ -3,21 +3,24 @@
 Law kept here: as `explain`, it decides nothing. A request that is refused before any rule is read has no trace.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from policies.authoring.limits import MAX_TRACED_RULES
+from policies.authoring.selector_words import in_words
 from policies.engine.caller import CallerState
-from policies.engine.condition import is_grpc
+from policies.engine.condition import Origin, is_grpc
 from policies.engine.decision import Decision
 from policies.engine.path import Segments
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import Request
 from policies.engine.route import Alternative
-from policies.engine.rule import Rule
+from policies.engine.rule import Identity, Rule
+from policies.engine.selector import Authenticated, Selector, Unauthenticated
 from policies.engine.target import canonical_target
 from policies.engine.truth import FALSE, SATISFIED, TRUE, UNKNOWN, Solutions, joined, truth_of
-from policies.language.wording import listed
+from policies.language.wording import enumerated, listed, quoted
 from policies.reason import Effect, Reason
 
 _NO_RULE = frozenset({Reason.NO_MATCHING_RULE, Reason.NO_CERTIFICATE})
@@ -26,14 +29,22 @@ _RULES_WERE_READ = _NO_RULE | {Reason.ALLOWED_BY_RULE, Reason.DENIED_BY_RULE}
 
 
 _CALLER = "caller"
+#: What the language's own names for callers mean.
+_BUILT_IN: Mapping[Selector, str] = MappingProxyType(
+    {
+        Unauthenticated(): "`unauthenticated` (one without a certificate)",
+        Authenticated(): "`authenticated` (one with a certificate that a trust entry vouches for)",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A condition that does not hold, or is unknown: what it looks at, and what it asks for."""
+    """A condition that does not hold: what it looks at, and what it asks for. `known`: whether that is known at all."""
 
     what: str
     wanted: str
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,8 @@ class TracedRule:
 class Trace:
     """What the rules that did not match lack.
 
-    - `rules`: fewest failed conditions first, those that lack the caller last, at most MAX_TRACED_RULES.
+    - `rules`: fewest failed conditions first, of these the ones that lack the caller last, and the ones to which
+      something is only unknown first; at most MAX_TRACED_RULES.
     - `left_out`: how many more there are.
     - `nearest`: where no rule matched, the enforced allow rule of which a single condition failed; else None.
     """
@@ -78,10 +90,15 @@ def trace_from_decision(policy: PolicySet, request: Request, decision: Decision)
     host, segments = canonical_target(request.method, request.target, request.host)
     asked = _Asked(policy, request, policy.caller(request.peer, request.time), host, segments)
     found = [traced for position, rule in enumerate(policy.rules) for traced in _traced(asked, position, rule)]
-    found.sort(key=lambda rule: (len(rule.missing), rule.missing[0].what == _CALLER, rule.id))
+    found.sort(key=_distance)
     allows = (rule for rule in found if rule.effect == Effect.ALLOW and not rule.shadow and len(rule.missing) == 1)
     nearest = next(allows, None) if decision.reason in _NO_RULE else None
     return Trace(tuple(found[:MAX_TRACED_RULES]), max(len(found) - MAX_TRACED_RULES, 0), nearest)
+
+
+def _distance(rule: TracedRule) -> tuple[int, bool, bool, str]:
+    missing = rule.missing
+    return len(missing), missing[0].what == _CALLER, all(item.known for item in missing), rule.id
 
 
 def _traced(asked: _Asked, position: int, rule: Rule) -> Iterable[TracedRule]:
@@ -99,8 +116,13 @@ def _traced(asked: _Asked, position: int, rule: Rule) -> Iterable[TracedRule]:
 
 
 def _wanted_caller(policy: PolicySet, rule: Rule) -> Missing:
-    names = [policy.identities[caller].name for caller in rule.callers]
-    return Missing(_CALLER, _or(names) if all(names) else "one that the rule names")
+    words = [_caller_words(policy.identities[caller]) for caller in rule.callers]
+    return Missing(_CALLER, enumerated(dict.fromkeys(words), "or") if all(words) else "one that the rule names")
+
+
+def _caller_words(identity: Identity) -> str:
+    """Empty for a selector without a name."""
+    return quoted(identity.name) if identity.name else _BUILT_IN.get(identity.selector, "")
 
 
 def _route(asked: _Asked, rule: Rule) -> tuple[Sequence[Missing], Solutions]:
@@ -135,17 +157,23 @@ def _alternative(asked: _Asked, way: Alternative) -> Iterable[Missing]:
     if way.methods is not None and asked.request.method not in way.methods:
         yield Missing("method", _or(sorted(way.methods)))
     for header in way.headers:
-        if header.truth(asked.request) != TRUE:
-            yield Missing(f"header {header.name}", _or(sorted(header.values)))
+        if (truth := header.truth(asked.request)) != TRUE:
+            yield Missing(f"header {header.name}", _or(sorted(header.values)), known=truth != UNKNOWN)
 
 
 def _circumstances(asked: _Asked, rule: Rule) -> Iterable[Missing]:
     """For a deny, what is unknown counts as holding."""
     least = TRUE if rule.effect is Effect.ALLOW else UNKNOWN
-    if rule.origin is not None and rule.origin.truth(asked.request) < least:
-        yield Missing("source address", "as `from` and `not_from` ask")
-    if rule.when is not None and rule.when.truth(asked.request) < least:
-        yield Missing("time or server name", "as `when` asks")
+    if rule.origin is not None and (truth := rule.origin.truth(asked.request)) < least:
+        yield Missing("source address", " and ".join(_places(rule.origin)), known=truth != UNKNOWN)
+    if rule.when is not None and (truth := rule.when.truth(asked.request)) < least:
+        yield Missing("time or server name", "as `when` asks", known=truth != UNKNOWN)
+
+
+def _places(origin: Origin) -> Iterator[str]:
+    for word, networks in (("in", origin.inside), ("outside", origin.outside)):
+        if networks is not None:
+            yield f"{word} {in_words(' or ', map(str, networks.cidrs))}"
 
 
 def _or(words: Sequence[str]) -> str:

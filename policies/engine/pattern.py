@@ -12,6 +12,8 @@ from policies.engine.path import path_segments
 #: Names that a policy may bind.
 CAPTURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CAPTURE = re.compile(r"\{([^{}]*)\}")
+#: How other routers write a variable: `<id>`, `<int:id>`, `:id`, `$id`, `${id}`.
+_FOREIGN = re.compile(r"<(?:[^<>:]*:)?{0}>|:{0}|\${0}|\$\{{{0}\}}".format(f"({CAPTURE_NAME.pattern})"))
 _AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/]*)(?:/(.*))?", re.DOTALL)
 
 
@@ -83,10 +85,23 @@ def path_pattern(text: str) -> SegmentPattern:
     if text.startswith(("^", "(", "[", ".")):
         raise PatternError(f"`{text}`: a path is no regular expression; write `*`, `{{name}}` or `/**` in it")
     if not text.startswith("/"):
-        raise PatternError(f"the path `{text}` does not start with /; write `/{text}`")
+        raise _without_slash(text)
     if "?" in text:
         raise PatternError(f"`{text}` has a query; queries are not judged, so write `{text.partition('?')[0]}`")
     return _pattern(text[1:].split("/"), text, decode_as_path=True)
+
+
+def _without_slash(text: str) -> PatternError:
+    """What to write instead of a path without a slash, in which a variable of another router may stand."""
+    parts = text.split("/")
+    ours = [f"{{{match[match.lastindex or 0]}}}" if (match := _FOREIGN.fullmatch(part)) else part for part in parts]
+    if ours != parts:
+        way = f"`{{name}}`; write `/{'/'.join(ours)}`"
+    elif text.startswith(("<", ":", "$")):
+        way = "`{name}`, a whole segment; write it as in `/files/{name}`"
+    else:
+        return PatternError(f"the path `{text}` does not start with /; write `/{text}`")
+    return PatternError(f"`{text}`: a path starts with /, and a variable in it is written {way}")
 
 
 def uri_pattern(text: str) -> SegmentPattern:

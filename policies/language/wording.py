@@ -15,5 +15,10 @@ def quoted(text: str) -> str:
 
 def listed(words: Iterable[str], conjunction: str) -> str:
     """The words in backticks as a sentence has them: `a`, `b` or `c`."""
-    *head, last = [quoted(word) for word in words]
+    return enumerated(map(quoted, words), conjunction)
+
+
+def enumerated(words: Iterable[str], conjunction: str) -> str:
+    """The words as a sentence has them, as they are: a, b or c."""
+    *head, last = words
     return f"{', '.join(head)} {conjunction} {last}" if head else last

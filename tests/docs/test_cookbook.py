@@ -98,8 +98,14 @@ def shell(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_are_twenty_tasks_and_every_block_is_marked() -> None:
-    assert len(TASKS) >= 20
+@pytest.mark.parametrize(
+    ("page", "said"), [("README.md", "| {} tasks, each"), ("CHANGELOG.md", "A cookbook: {} tasks")]
+)
+def test_the_pages_that_count_the_tasks_count_them_right(page: str, said: str) -> None:
+    assert said.format(len(TASKS)) in (PAGE.parents[1] / page).read_text()
+
+
+def test_every_block_is_marked() -> None:
     assert [block.words for block in blocks(PAGE.read_text()) if not MARKED.fullmatch(block.words)] == []
 
 

@@ -1,5 +1,7 @@
 """Patterns match segment by segment, and the trie finds what the patterns match."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,38 @@ def test_a_uri_pattern_never_matches_across_a_segment(pattern: str, uri: str, ma
 )
 def test_a_path_pattern_that_could_never_match_is_refused(text: str) -> None:
     with pytest.raises(PatternError):
+        path_pattern(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("<id>", "/{id}"),
+        ("<int:id>/files", "/{id}/files"),
+        (":id", "/{id}"),
+        ("$x", "/{x}"),
+        ("${x}/**", "/{x}/**"),
+        ("users/:id", "/users/{id}"),
+        (":a/<b>/$c", "/{a}/{b}/{c}"),
+    ],
+)
+def test_a_path_with_a_variable_of_another_router_is_refused_with_the_path_as_it_is_written_here(
+    text: str, written: str
+) -> None:
+    with pytest.raises(PatternError, match=rf"is written `{{name}}`; write `{re.escape(written)}`$"):
+        path_pattern(text)
+    assert path_pattern(written).captures
+
+
+@pytest.mark.parametrize("text", ["<", "<>", "<a-b>", ":", ":id?", "::", "$", "$1", "${", "<id>.json", "<" * 100_000])
+def test_a_path_that_starts_like_a_variable_and_is_none_says_how_one_is_written(text: str) -> None:
+    with pytest.raises(PatternError, match=r"is written `{name}`, a whole segment; write it as in `/files/{name}`$"):
+        path_pattern(text)
+
+
+@pytest.mark.parametrize("text", ["", "a", "v1/invoices", "{id}", "a$x", "a:b/c", "é"])
+def test_a_path_without_a_variable_of_another_router_is_told_its_slash_only(text: str) -> None:
+    with pytest.raises(PatternError, match=f"does not start with /; write `/{re.escape(text)}`$"):
         path_pattern(text)
 
 

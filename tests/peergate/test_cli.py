@@ -66,9 +66,37 @@ def test_every_command_has_help_that_is_0(peergate: Peergate, arguments: list[st
     assert "Usage: peergate" in ended.out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [[], ["help"], ["up"], ["policy"], ["policy", "check"], ["policy", "export"], ["policy", "export", "envoy"]],
+)
+def test_help_and_a_command_show_what_its_help_option_shows(peergate: Peergate, words: list[str]) -> None:
+    assert peergate("help", *words) == peergate(*words, "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["polcy"], "no such command 'polcy'. Did you mean 'policy'? (see peergate --help)"),
+        (["policy", "chekc"], "no such command 'chekc'. Did you mean 'check'? (see peergate policy --help)"),
+        (
+            ["policy", "check", "extra"],
+            "has no command 'extra': write `peergate help policy check`",
+        ),
+        ([""], "no such command ''"),
+        (["a\nb"], "no such command 'a\\nb'"),
+        (["--all"], "no such option: --all"),
+    ],
+)
+def test_help_of_what_is_no_command_is_2_and_one_line(peergate: Peergate, words: list[str], said: str) -> None:
+    ended = peergate("help", *words)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert said in ended.err
+
+
 def test_help_shows_the_commands_that_exist_in_the_order_of_use(peergate: Peergate) -> None:
     out = peergate("--help").out
-    places = [out.index(f"│ {name} ") for name in ("policy", "extauth", "doctor", "demo", "version")]
+    places = [out.index(f"│ {name} ") for name in ("policy", "extauth", "doctor", "demo", "version", "help")]
     assert places == sorted(places)
 
 

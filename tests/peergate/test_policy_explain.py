@@ -38,6 +38,37 @@ def test_without_any_name_the_caller_has_no_certificate(peergate: Peergate) -> N
     assert "caller      no certificate\n" in ended.out
 
 
+@pytest.mark.parametrize("word", ["web", "", "a\nb", "\udcff"])
+def test_a_caller_without_an_option_is_2_and_told_every_option_that_names_one_with_an_example(
+    peergate: Peergate, word: str
+) -> None:
+    ended = peergate("policy", "explain", STARTER, word, "PUT", ORDERS)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert set(re.findall(r"--[a-z-]+", ended.err)) == {
+        *(
+            "--cert",
+            "--uri",
+            "--dns",
+            "--email",
+            "--ip-san",
+            "--subject",
+            "--issuer",
+            "--serial",
+            "--fingerprint",
+            "--pin",
+        )
+    }
+    assert "`peergate policy explain POLICY --uri spiffe://domain/workload GET https://host/path`" in ended.err
+
+
+def test_the_example_that_names_a_caller_can_be_followed(peergate: Peergate) -> None:
+    said = peergate("policy", "explain", STARTER, "web", "PUT", ORDERS).err
+    example = re.search("`peergate (.*)`", said)
+    assert example
+    ended = peergate(*example[1].replace("POLICY", STARTER).split())
+    assert (ended.code, ended.err) == (1, "")
+
+
 def test_no_line_ends_in_blanks_and_none_is_wider_than_the_terminal(
     peergate: Peergate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,8 +223,31 @@ def test_the_nearest_rule_and_what_the_others_lack_are_shown(peergate: Peergate)
 def test_json_has_what_each_rule_lacks(peergate: Peergate) -> None:
     answer = json.loads(peergate(*WEB_POSTS, "--format", "json").out)
     assert answer["nearest"] == answer["unmatched"][0]
-    assert answer["nearest"]["missing"] == [{"what": "method", "wanted": "`GET` or `HEAD`"}]
+    assert answer["nearest"]["missing"] == [{"what": "method", "wanted": "`GET` or `HEAD`", "known": True}]
     assert answer["unmatched_left_out"] == 0
+
+
+PROBES = ("policy", "explain", str(LIBRARY / "health-checks"), "GET", "https://orders.prod.svc/healthz")
+
+
+def test_a_source_address_that_a_rule_asks_for_is_told_to_be_missing_with_its_flag(peergate: Peergate) -> None:
+    out = peergate(*PROBES).out
+    assert "next        give --source IP: a fact that a rule asks for was not known here (source address)" in out
+    assert re.search(r"  allow \S+ +the source address is unknown; it has to be in \d", out)
+
+
+def test_a_source_address_that_was_given_is_not_asked_for(peergate: Peergate) -> None:
+    out = peergate(*PROBES, "--source", "203.0.113.9").out
+    assert "--source" not in out
+    assert re.search(r"  allow \S+ +the source address is not in \d", out)
+
+
+def test_a_server_name_that_a_rule_asks_for_is_told_to_be_missing_with_its_flag(peergate: Peergate, own: Path) -> None:
+    policy = own / "policy.yaml"
+    policy.write_text(policy.read_text().replace(", to: {", ", when: {sni: h}, to: {"))
+    asked = ("policy", "explain", str(own), "--uri", WEB, "--header", "x-env: prod", "GET", "https://h/a")
+    assert "next        give --sni NAME: " in peergate(*asked).out
+    assert "--sni" not in peergate(*asked, "--sni", "other.example").out
 
 
 @pytest.fixture

@@ -26,6 +26,28 @@ def test_the_grid_shows_the_verdict_of_every_pair_and_the_rules_below(peergate: 
     assert re.search(r"allow by \S+", out)
 
 
+def test_one_line_below_the_grid_says_what_each_sign_means(peergate: Peergate) -> None:
+    lines = peergate("policy", "matrix", STARTER).out.splitlines()
+    at = lines.index("allow: every request; if …: see below; deny: by a rule; ·: no rule allows")
+    assert lines[at - 1] == lines[at + 1] == ""
+
+
+def test_the_sign_of_shadow_rules_is_explained_where_there_is_one(peergate: Peergate, tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(Authority.root("root").pem)
+    rules = "  - {id: open, allow: authenticated, to: r}\n  - {id: shut, deny: anyone, to: r, mode: shadow}\n"
+    (tmp_path / "policy.yaml").write_text(
+        f"version: 1\ntrust: {{ca: {{anchors: [root.pem]}}}}\nroutes: {{r: {{hosts: [h]}}}}\nrules:\n{rules}"
+    )
+    out = peergate("policy", "matrix", str(tmp_path)).out
+    assert "allow (deny)" in out
+    assert "; (…): with shadow rules\n" in out
+
+
+def test_a_list_without_a_grid_has_no_legend(peergate: Peergate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "every request;" not in peergate("policy", "matrix", STARTER).out
+
+
 def test_a_matrix_too_wide_for_the_terminal_is_a_list(peergate: Peergate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     out = peergate("policy", "matrix", STARTER).out

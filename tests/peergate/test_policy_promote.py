@@ -39,6 +39,47 @@ def test_all_shadow_rules_are_turned_on_and_nothing_else_changes(peergate: Peerg
     assert (again.code, again.out) == (0, f"{policy}: no rule is in shadow mode; nothing was changed\n")
 
 
+SHADOWED = """\
+version: 1
+mode: shadow
+rules:
+  - id: nobody-debugs
+    deny: anyone
+    to: {paths: ["/debug/**"]}
+  - {id: no-pprof, deny: anyone, to: {paths: [/debug/pprof]}, mode: enforce}
+  - {id: no-trace, deny: anyone, to: {methods: [TRACE]}, mode: enforce}
+  - {id: no-trace-either, deny: anyone, to: {methods: [TRACE]}, mode: enforce}
+  - {id: no-head, deny: anyone, to: {methods: [HEAD]}}
+"""
+
+
+def test_what_the_linter_finds_by_the_promotion_is_shown_and_what_it_found_before_is_not(
+    peergate: Peergate, policy: Path
+) -> None:
+    policy.write_text(SHADOWED)
+    before = peergate("policy", "check", str(policy)).out
+    ended = peergate("policy", "promote", str(policy), "--rule", "nobody-debugs")
+    after = peergate("policy", "check", str(policy)).out
+    assert (before.count("rule_duplicate"), before.count("rule_redundant")) == (1, 0)
+    assert (after.count("rule_duplicate"), after.count("rule_redundant")) == (1, 1)
+    head, _, shown = ended.out.partition("new findings of `policy check`:\n")
+    assert (ended.code, head) == (0, f"enforced from now on: nobody-debugs\nchanged: {policy}\n")
+    assert shown == "".join(line for line in after.splitlines(keepends=True) if "rule_redundant" in line)
+
+
+def test_a_promotion_by_which_the_linter_finds_nothing_new_says_nothing_of_it(peergate: Peergate, policy: Path) -> None:
+    policy.write_text(SHADOWED)
+    ended = peergate("policy", "promote", str(policy), "--rule", "no-head")
+    assert ended.out == f"enforced from now on: no-head\nchanged: {policy}\n"
+
+
+def test_a_finding_that_its_author_suppressed_is_not_shown_after_a_promotion(peergate: Peergate, policy: Path) -> None:
+    ignored = "mode: enforce}  # peergate: ignore[rule_redundant] kept for the day the wide one goes\n"
+    policy.write_text(SHADOWED.replace("pprof]}, mode: enforce}\n", f"pprof]}}, {ignored}"))
+    ended = peergate("policy", "promote", str(policy), "--rule", "nobody-debugs")
+    assert (ended.code, "findings" in ended.out) == (0, False)
+
+
 @pytest.mark.parametrize("flags", [(), ("--all", "--rule", "nobody-deletes")])
 def test_what_to_turn_on_must_be_said(peergate: Peergate, policy: Path, flags: tuple[str, ...]) -> None:
     ended = peergate("policy", "promote", str(policy), *flags)

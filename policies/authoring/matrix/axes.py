@@ -7,6 +7,7 @@ from policies.authoring.matrix.kinship import admitted
 from policies.authoring.matrix.naming import route_text, selector_text
 from policies.authoring.matrix.reach import Ways
 from policies.engine.policy_set import PolicySet
+from policies.engine.rule import Identity
 from policies.engine.selector import Anyone, Authenticated, Not, Reference, Selector, Unauthenticated
 from policies.reason import Effect
 
@@ -27,19 +28,28 @@ class Axis:
 
 
 def rows_of(policy: PolicySet) -> tuple[tuple[Axis, ...], tuple[Selector, ...]]:
-    """The built-in identities, then those of the policy, then selectors that stand in rules; each selector once."""
+    """The built-in identities, then those of the policy, then selectors that stand in rules; each selector once.
+
+    Whoever a rule allows is of a row: `authenticated` is one if a rule is about it, or about nobody in particular.
+    """
     found: dict[Selector, Axis] = {
-        Unauthenticated(): Axis("unauthenticated", "no certificate was presented", named=True),
-        Authenticated(): Axis("authenticated", "the certificate passes a trust entry", named=True),
+        Unauthenticated(): Axis("unauthenticated", "no certificate was presented", named=True)
     }
+    if any(isinstance(identity.selector, Authenticated) or _is_rest(identity) for identity in policy.identities):
+        found[Authenticated()] = Axis("authenticated", "the certificate passes a trust entry", named=True)
     for identity in policy.identities:
         selector = identity.selector
-        if isinstance(selector, Anyone) or (not identity.name and isinstance(selector, Not)):
+        if isinstance(selector, Anyone) or _is_rest(identity):
             continue  # nobody in particular
         text = selector_text(selector.target if isinstance(selector, Reference) else selector)
         axis = Axis(identity.name or _shortened(text), text, named=bool(identity.name))
         found.setdefault(selector, axis)
     return tuple(found.values()), tuple(admitted(selector, Effect.ALLOW) for selector in found)
+
+
+def _is_rest(identity: Identity) -> bool:
+    """Whether it is everybody but those whom a rule names."""
+    return not identity.name and isinstance(identity.selector, Not)
 
 
 def columns_of(policy: PolicySet) -> tuple[tuple[Axis, ...], tuple[Ways, ...]]:

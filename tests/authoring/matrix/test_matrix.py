@@ -171,8 +171,31 @@ def test_to_any_is_a_column_of_its_own_and_reaches_every_other() -> None:
 def test_inline_selectors_and_routes_have_readable_names_and_equal_ones_are_one() -> None:
     rule = 'allow: {trust: partners, dns: "*.x", subject: {O: P}}, to: {hosts: [h], methods: [GET], paths: ["/{a}/**"]}'
     found = matrix(HEAD + f"rules:\n  - {{id: x, {rule}}}\n  - {{id: y, {rule}, from: 10.0.0.0/8}}")
-    assert [row.name for row in found.rows][2:] == ["trust partners and dns *.x and subject O=p"]
+    assert [row.name for row in found.rows] == ["unauthenticated", "trust partners and dns *.x and subject O=p"]
     assert [column.name for column in found.columns] == ["GET h/{a}/**"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "allow: authenticated, to: r",
+        "allow: [a, authenticated], to: r",
+        "deny: authenticated, to: r, mode: shadow",
+        "deny: {not: a}, to: any",
+        "allow: {not: a}, to: r",
+    ],
+)
+def test_authenticated_is_a_row_where_a_rule_is_about_it_or_about_nobody_in_particular(rule: str) -> None:
+    rows = matrix(TWO + f"  - {{id: x, {rule}}}").rows
+    assert [row.name for row in rows] == ["unauthenticated", "authenticated", "a", "all"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["allow: a, to: r", "deny: anyone, to: r", "allow: unauthenticated, to: r", "allow: {all: [all, {not: a}]}, to: r"],
+)
+def test_authenticated_is_no_row_where_no_rule_is_about_it(rule: str) -> None:
+    assert "authenticated" not in [row.name for row in matrix(TWO + f"  - {{id: x, {rule}}}").rows]
 
 
 def test_a_grpc_route_is_its_calls_and_a_deny_of_it_hits_them() -> None:
