@@ -3,14 +3,14 @@
 Measured is the processor time of one thread, from text to answer, as other work on the machine counts less.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import thread_time
 
 from bench.figure import Bound, Figure
-from bench.scenario import LITERAL_PATH, Mesh, loaded_policy, spread
+from bench.scenario import LITERAL_PATH, Mesh, loaded_policy, policy_text, spread, wildcard_policy_text
 from peergate.reports.matrix_page import page_from_matrix
 from policies.authoring.diff.comparison import Comparison
 from policies.authoring.diff.findings import difference
@@ -25,6 +25,8 @@ from runtime.live_policy import loaded_from_reading
 from runtime.policy_source import PolicySource
 
 PART = "authoring"
+#: What the name of a figure says of the policy -> its text.
+_POLICIES: dict[str, Callable[[int], str]] = {"": policy_text, ", wildcards first": wildcard_policy_text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,16 @@ def figures(settings: Settings | None = None) -> Iterator[Figure]:
     settings = settings or Settings()
     mesh = Mesh.new()
     with TemporaryDirectory() as folder:
-        for size, limit in settings.bounds:
-            path = mesh.write(Path(folder), size)
-            rounds = tuple(_matrix_seconds(path) for _ in range(2))
-            yield Figure(PART, f"policy text to matrix as a page, {size} rules", "s", rounds, Bound(limit))
-        for size, limit in settings.bounds:
-            seconds = tuple(_diff_seconds(mesh, Path(folder), size) for _ in range(2))
-            note = "one method more in the middle"
-            yield Figure(PART, f"two policy texts to their difference, {size} rules", "s", seconds, Bound(limit), note)
+        for kind, text in _POLICIES.items():
+            for size, limit in settings.bounds:
+                path = mesh.write(Path(folder), size, text)
+                rounds = tuple(_matrix_seconds(path) for _ in range(2))
+                yield Figure(PART, f"text to matrix as a page, {size} rules{kind}", "s", rounds, Bound(limit))
+            for size, limit in settings.bounds:
+                old = mesh.write(Path(folder), size, text)
+                seconds = tuple(_diff_seconds(mesh, old, size) for _ in range(2))
+                note = "one method more in the middle"
+                yield Figure(PART, f"two texts to difference, {size} rules{kind}", "s", seconds, Bound(limit), note)
         size = settings.bounds[0][0]
         policy = loaded_policy(mesh.write(Path(folder), size))
     lines = _log(mesh, policy, size, settings)
@@ -68,11 +72,10 @@ def _matrix_seconds(path: Path) -> float:
     return thread_time() - started
 
 
-def _diff_seconds(mesh: Mesh, folder: Path, size: int) -> float:
-    old = mesh.write(folder, size)
+def _diff_seconds(mesh: Mesh, old: Path, size: int) -> float:
     lines = old.read_text(encoding="utf-8").splitlines(keepends=True)
     edited = [line.replace("HEAD]", "HEAD, PUT]") if f" route-{size // 2}:" in line else line for line in lines]
-    new = folder / "edited.yaml"
+    new = old.with_name("edited.yaml")
     new.write_text("".join(edited), encoding="utf-8")
     started = thread_time()
     found = difference(Comparison(loaded_policy(old), loaded_policy(new), mesh.time))

@@ -4,6 +4,7 @@ Services and routes are spelled as in a real mesh (SPIFFE IDs, service hosts). C
 root, so that every chain has a certificate in between.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -87,6 +88,27 @@ def policy_text(size: int) -> str:
         f'paths: [{LITERAL_PATH}, "{LITERAL_PATH}/{{id}}"]}}\n'
         for number in range(size)
     )
+    return _whole(identities, routes, size)
+
+
+def wildcard_policy_text(size: int) -> str:
+    """As many of each, wildcards before what tells them apart: SPIFFE IDs, some DNS names, and paths of one host."""
+    identities = (f"  service-{number}: {_wildcard_caller(number)}\n" for number in range(size))
+    routes = (
+        f"  route-{number}: {{hosts: [api.prod.svc], methods: [GET, HEAD], "
+        f'paths: ["/v1/*/service-{number}", "/v1/*/service-{number}/{{id}}"]}}\n'
+        for number in range(size)
+    )
+    return _whole(identities, routes, size)
+
+
+def _wildcard_caller(number: int) -> str:
+    if number % 4 == 3:
+        return f'{{dns: "*.service-{number}.example"}}'
+    return f'{{uri: "spiffe://{TRUST_DOMAIN}/ns/*/sa/service-{number}"}}'
+
+
+def _whole(identities: Iterable[str], routes: Iterable[str], size: int) -> str:
     rules = (f"  - {{id: rule-{number}, allow: service-{number}, to: route-{number}}}\n" for number in range(size))
     return "".join([_HEAD, "identities:\n", *identities, "routes:\n", *routes, "rules:\n", *rules])
 
@@ -117,11 +139,11 @@ class Mesh:
         """Service number `index` from an issuing CA that nobody has seen before."""
         return Caller(index, self.root.intermediate("new CA").issue(uri=[uri_of(index)]))
 
-    def write(self, folder: Path, size: int) -> Path:
+    def write(self, folder: Path, size: int, text: Callable[[int], str] = policy_text) -> Path:
         """Write a policy of `size` rules and its anchor to `folder`; the path of the policy file."""
         (folder / ROOT_FILE).write_bytes(self.root.pem)
         path = folder / f"policy-{size}.yaml"
-        path.write_text(policy_text(size), encoding="utf-8")
+        path.write_text(text(size), encoding="utf-8")
         return path
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.questions import check_request, http_question
-from bench.scenario import LITERAL_PATH, Caller, Mesh, loaded_policy, spread
+from bench.scenario import LITERAL_PATH, Caller, Mesh, loaded_policy, spread, wildcard_policy_text
 from extauth.grpc_check import GrpcCheck
 from extauth.wire.messages import CheckResponse
 from policies.engine.evaluate import evaluate
@@ -30,6 +30,10 @@ def first_caller(mesh: Mesh) -> Caller:
 
 def test_a_policy_has_as_many_rules_as_said(world: tuple[Mesh, Path]) -> None:
     assert len(loaded_policy(world[1]).rule_ids) == 20
+
+
+def test_a_policy_of_wildcards_has_as_many_rules_as_said(tmp_path: Path) -> None:
+    assert len(loaded_policy(Mesh.new().write(tmp_path, 20, wildcard_policy_text)).rule_ids) == 20
 
 
 def test_a_caller_may_call_its_own_route_and_no_other(world: tuple[Mesh, Path]) -> None:

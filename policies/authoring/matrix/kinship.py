@@ -2,15 +2,22 @@
 
 Law kept here: `Kin.certain` is a proof. A row that is not in `CallerKinship.of` is either proved to be apart from the
 callers, or the rule `is_stray`: a certificate with several names, say, could be of both.
+
+A certificate has one SPIFFE ID, so what needs one is found by all segments of the IDs that it may be; all else by how
+its names begin.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_
 
 from policies.authoring.lint.implication import resolved
 from policies.authoring.matrix.certainty import apart, holds
-from policies.authoring.matrix.prefix_index import Prefix, PrefixIndex
+from policies.authoring.matrix.named_rows import NamedRows, all_keys, field_keys
+from policies.authoring.matrix.pattern_index import PatternIndex, numbers_in
+from policies.authoring.matrix.prefix_index import Prefix
 from policies.engine.pattern import SegmentPattern
 from policies.engine.policy_set import PolicySet
 from policies.engine.rule import Rule
@@ -21,7 +28,6 @@ from policies.engine.selector import (
     DigestIn,
     DnsIs,
     EmailIs,
-    IpSanIn,
     NameHas,
     NameIs,
     Selector,
@@ -56,9 +62,9 @@ class CallerKinship:
     def __init__(self, policy: PolicySet, rows: Sequence[Selector]) -> None:
         self._policy = policy
         self._rows = rows
-        self._counts = Counter(key for row in rows for key in _all_keys(row))
-        self._all: PrefixIndex[int] = PrefixIndex()
-        self._chosen: PrefixIndex[int] = PrefixIndex()
+        self._counts = Counter(key for row in rows for key in all_keys(row))
+        self._ids = PatternIndex()
+        self._with_id, self._without_id = NamedRows(), NamedRows()
         self._broad: list[int] = []
         self._signs: dict[tuple[bool, frozenset[str] | None], list[int]] = {}
         for row, selector in enumerate(rows):
@@ -70,11 +76,10 @@ class CallerKinship:
         key = (rule.callers, rule.effect)
         if key not in self._found:
             selectors = [admitted(self._policy.identities[at].selector, rule.effect) for at in rule.callers]
-            rows = sorted({row for selector in selectors for row in self._candidates(selector)})
             whole = AnyOf(tuple(selectors))
             self._found[key] = tuple(
                 Kin(row, certain)
-                for row in rows
+                for row in sorted(self._candidates(whole))
                 if (certain := holds(self._rows[row], whole)) or not apart(self._rows[row], whole)
             )
         return self._found[key]
@@ -98,23 +103,33 @@ class CallerKinship:
         if chosen is None:
             self._broad.append(row)
             return
-        self._signs.setdefault(_sign(selector), []).append(row)
-        for key in chosen:
-            self._chosen.file(key, row)
-        for key in _all_keys(selector):
-            self._all.file(key, row)
+        sign = _sign(selector)
+        self._signs.setdefault(sign, []).append(row)
+        needs_id, _ = sign
+        (self._with_id if needs_id else self._without_id).file(row, selector, chosen)
+        for pattern in _id_patterns(selector) if needs_id else ():
+            self._ids.file(pattern, row)
 
     def _candidates(self, selector: Selector) -> Iterable[int]:
         chosen = self._chosen_keys(selector)
         if chosen is None:
             return range(len(self._rows))
-        found = set(self._broad)
-        for key in chosen:
-            found.update(self._all.continuing(key))
-        for key in _all_keys(selector):
-            found.update(self._chosen.continuing(key))
-            found.update(self._chosen.beginning(key))
-        return found
+        crossing = self._crossing(selector)
+        with_id = self._with_id.near(selector, chosen) if crossing is None else numbers_in(crossing)
+        return {*self._broad, *self._without_id.near(selector, chosen), *with_id}
+
+    def _crossing(self, selector: Selector) -> int | None:
+        """The rows that need a SPIFFE ID, less some that are apart, as bits; None if `selector` needs none."""
+        match resolved(selector):
+            case UriIs(pattern, trust) if trust is not None:
+                return self._ids.crossing(pattern)
+            case AllOf(parts):
+                of_parts = [rows for part in parts if (rows := self._crossing(part)) is not None]
+                return reduce(and_, of_parts) if of_parts else None
+            case AnyOf(parts) if parts:
+                of_parts = [rows for part in parts if (rows := self._crossing(part)) is not None]
+                return reduce(or_, of_parts) if len(of_parts) == len(parts) else None
+        return None
 
     def _chosen_keys(self, selector: Selector) -> frozenset[Prefix] | None:
         """Keys of which whatever lies within `selector` continues one; None if every caller may lie within it."""
@@ -131,21 +146,12 @@ class CallerKinship:
                     found |= keys
                 return frozenset(found)
             case field:
-                return _field_keys(field) or None
+                return field_keys(field) or None
 
     def _cost(self, part: Selector, keys: frozenset[Prefix]) -> tuple[bool, int, int]:
         # INVARIANT: what needs a SPIFFE ID is filed under the IDs that it may be, as `_apart_by_sign` relies on.
         is_bound, _ = _sign(part)
         return not is_bound, _ORDER.get(type(_first_field(part)), len(_ORDER)), max(self._counts[key] for key in keys)
-
-
-def _all_keys(selector: Selector) -> frozenset[Prefix]:
-    """The keys of every part."""
-    match resolved(selector):
-        case AllOf(parts) | AnyOf(parts):
-            return frozenset[Prefix]().union(*map(_all_keys, parts))
-        case field:
-            return _field_keys(field)
 
 
 def _first_field(selector: Selector) -> Selector:
@@ -156,31 +162,14 @@ def _first_field(selector: Selector) -> Selector:
     return found
 
 
-def _field_keys(field: Selector) -> frozenset[Prefix]:
-    match field:
-        case UriIs(pattern):
-            return frozenset({("uri", *_leading(pattern))})
-        case DnsIs(host):
-            return frozenset({("dns", *reversed(host.suffix.split(".")))})
-        case EmailIs(address):
-            local, _, domain = address.partition("@")
-            return frozenset({("email", domain) if local == "*" else ("email", domain, local)})
-        case IpSanIn(networks):
-            return frozenset({("ip", networks)})
-        case SerialIn(serials):
-            return frozenset(("serial", serial) for serial in serials)
-        case DigestIn(of_spki, digests):
-            return frozenset(("digest", of_spki, digest) for digest in digests)
-        case NameIs(of_issuer, name):
-            return frozenset({("name", of_issuer, name.rdns)})
-        case NameHas(of_issuer, oid, values):
-            return frozenset(("attribute", of_issuer, oid, value) for value in values)
-    return frozenset()
-
-
-def _leading(pattern: SegmentPattern) -> tuple[Hashable, ...]:
-    size = next((at for at, part in enumerate(pattern.segments) if not isinstance(part, str)), len(pattern.segments))
-    return pattern.segments[:size]
+def _id_patterns(selector: Selector) -> Iterator[SegmentPattern]:
+    """The SPIFFE IDs of every part."""
+    match resolved(selector):
+        case UriIs(pattern, trust) if trust is not None:
+            yield pattern
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _id_patterns(part)
 
 
 def _apart_by_sign(one: tuple[bool, frozenset[str] | None], other: tuple[bool, frozenset[str] | None]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from policies.authoring.lint.implication import covers_pattern
 from policies.authoring.matrix.certainty import unifies
+from policies.authoring.matrix.pattern_index import PatternIndex, numbers_in
 from policies.authoring.matrix.prefix_index import Prefix, PrefixIndex
 from policies.engine.host import HostPattern
 from policies.engine.pattern import SegmentPattern
@@ -19,6 +20,7 @@ from policies.engine.rule import Rule
 #: The ways of a column; none for the column of every request that is on no route of any rule.
 Ways = tuple[Alternative, ...]
 _GRPC_METHODS = frozenset({"POST"})
+_EVERY_PATH = SegmentPattern((), rest=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,23 @@ class Reach:
     headers: frozenset[str]
 
 
+class _Paths:
+    """Columns filed under the paths that they have on one host; None is every path."""
+
+    def __init__(self) -> None:
+        self._columns: list[int] = []
+        self._index = PatternIndex()
+
+    def file(self, path: SegmentPattern | None, column: int) -> None:
+        """File `column` under `path`."""
+        self._index.file(path or _EVERY_PATH, len(self._columns))
+        self._columns.append(column)
+
+    def crossing(self, path: SegmentPattern | None) -> Iterable[int]:
+        """The columns with a path that shares one with `path`; maybe some more."""
+        return [self._columns[number] for number in numbers_in(self._index.crossing(path or _EVERY_PATH))]
+
+
 class RouteReach:
     """Finds the columns that a rule's routes reach."""
 
@@ -37,7 +56,7 @@ class RouteReach:
         self._policy = policy
         self._columns = columns
         self._hosts: PrefixIndex[HostPattern | None] = PrefixIndex()
-        self._paths: dict[HostPattern | None, PrefixIndex[int]] = {}
+        self._paths: dict[HostPattern | None, _Paths] = {}
         for column, ways in enumerate(columns):
             for way in ways:
                 self._file(way, column)
@@ -55,9 +74,9 @@ class RouteReach:
     def _file(self, way: Alternative, column: int) -> None:
         host = _plain(way.host)
         if host not in self._paths:
-            self._paths[host] = PrefixIndex()
+            self._paths[host] = _Paths()
             self._hosts.file(_host_prefix(host), host)
-        self._paths[host].file(_path_prefix(way.path), column)
+        self._paths[host].file(way.path, column)
 
     def _reached(self, ways: Sequence[Alternative]) -> Iterable[Reach]:
         near: dict[int, list[Alternative]] = {}
@@ -65,19 +84,18 @@ class RouteReach:
             for column in dict.fromkeys(self._candidates(way)):
                 near.setdefault(column, []).append(way)
         for column in sorted(near):
-            found = _reach(column, self._columns[column], near[column])
+            found = reach_from_ways(column, self._columns[column], near[column])
             if found is not None:
                 yield found
 
     def _candidates(self, way: Alternative) -> Iterable[int]:
-        host, path = _host_prefix(_plain(way.host)), _path_prefix(way.path)
+        host = _host_prefix(_plain(way.host))
         for other in (*self._hosts.continuing(host), *self._hosts.beginning(host)):
             if hosts_meet(_plain(way.host), other):
-                yield from self._paths[other].continuing(path)
-                yield from self._paths[other].beginning(path)
+                yield from self._paths[other].crossing(way.path)
 
 
-def _reach(column: int, mine: Iterable[Alternative], ways: Sequence[Alternative]) -> Reach | None:
+def reach_from_ways(column: int, mine: Iterable[Alternative], ways: Sequence[Alternative]) -> Reach | None:
     """How the requests of the column's ways `mine` lie to those of `ways`; None if they share none."""
     covered, meeting, headers = True, False, set[str]()
     for way in mine:
@@ -145,11 +163,3 @@ def _plain(host: HostPattern | None) -> HostPattern | None:
 def _host_prefix(host: HostPattern | None) -> Prefix:
     """The labels from the top on."""
     return () if host is None else tuple(reversed(host.suffix.split(".")))
-
-
-def _path_prefix(path: SegmentPattern | None) -> Prefix:
-    """The literal segments before the first wildcard."""
-    if path is None:
-        return ()
-    size = next((at for at, part in enumerate(path.segments) if not isinstance(part, str)), len(path.segments))
-    return path.segments[:size]
