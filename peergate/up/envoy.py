@@ -62,7 +62,7 @@ class UpEnvoy:
         self._folder = folder
         self._files = EnvoyFiles(folder)
         self._authorization = Authorization(authorization)
-        self._address = _with_port(settings.listen)
+        self._address = _resolved(settings.listen)
         self._claim = _claimed(self._address)
         self._process: EnvoyProcess | None = None
         self._mourned: EnvoyProcess | None = None
@@ -319,13 +319,15 @@ class UpEnvoy:
             _LOGGER.error("Envoy does not start, nobody is served", extra={"facts": facts})
 
 
-def _with_port(address: TcpAddress) -> TcpAddress:
+def _resolved(address: TcpAddress) -> TcpAddress:
     """With a port that is free now in the place of 0: an Envoy that is started anew must listen where the first did.
 
+    So is a name resolved here, once, as for every listener of peergate: Envoy takes IP addresses only.
     Raises ListenError if nobody can listen there, or somebody does: Envoys would share the port (SO_REUSEPORT).
     """
     with closing(bound_from_address(address, share_port=False)) as bound:
-        return TcpAddress(address.host, bound.getsockname()[1])
+        host, port, *_ = bound.getsockname()
+        return TcpAddress(host, port)
 
 
 def _claimed(address: TcpAddress) -> socket.socket:

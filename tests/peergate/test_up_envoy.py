@@ -115,7 +115,7 @@ class Connection:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[World]:
+def running(folder: Path, host: str = "127.0.0.1") -> Iterator[World]:
     authority = Authority.root("mesh")
     server = authority.issue(dns=["h.example"], server=True, client=False)
     (folder / "crls").mkdir()
@@ -126,9 +126,7 @@ def running(folder: Path) -> Iterator[World]:
     run = folder / "run"
     run.mkdir()
     with EchoUpstream() as upstream, ExitStack() as connections:
-        settings = UpSettings(
-            TcpAddress("127.0.0.1", 0), tls, TcpAddress("127.0.0.1", upstream.port), threads=1, native=True
-        )
+        settings = UpSettings(TcpAddress(host, 0), tls, TcpAddress("127.0.0.1", upstream.port), threads=1, native=True)
         envoy = UpEnvoy(settings, LiveTls(tls), run, UnixAddress(str(run / "nobody.sock")))
         world = World(folder, authority, envoy, upstream, connections)
         world.apply()
@@ -424,6 +422,17 @@ def test_an_envoy_that_serves_but_does_not_listen_has_not_started(
     monkeypatch.setattr(UpEnvoy, "start", late)
     with pytest.raises(ConfigurationError, match=r"Envoy does not listen: .*Address already in use"):
         running(tmp_path).__enter__()
+
+
+def test_a_name_that_up_listens_on_is_resolved_once_as_envoy_takes_only_addresses(tmp_path: Path) -> None:
+    with running(tmp_path, "localhost") as world:
+        assert world.envoy.address.host in {"127.0.0.1", "::1"}
+        assert world.caller().status() == 200
+
+
+def test_a_name_that_nobody_knows_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ListenError, match=r"cannot listen on nowhere\.invalid:0: the host is unknown"):
+        running(tmp_path, "nowhere.invalid").__enter__()
 
 
 def test_two_envoys_cannot_have_one_address_even_while_none_of_them_listens_yet(tmp_path: Path) -> None:
