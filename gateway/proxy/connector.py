@@ -23,6 +23,14 @@ class RestingHandler(ResponseHandler):
             return
         super().data_received(data)
 
+    def close(self) -> None:
+        """End the connection, at once if the upstream has left something: it might never take it."""
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            self.abort()
+        else:
+            super().close()
+
 
 class OwnAnswersConnector(TCPConnector):
     """aiohttp's, with handlers that know when they rest."""

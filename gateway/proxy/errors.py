@@ -6,7 +6,7 @@ ProxyError
 ├── UnreachableError        502   no endpoint of the upstream could be connected to
 ├── UntrustedUpstreamError  502   what answered there did not prove to be the upstream
 ├── LostError               502   the connection ended before an answer, or the answer is not HTTP
-└── SlowError               504   no connection, or no answer, within its time
+└── SlowError               504   no connection, no answer, or nothing of a body taken within its time
 """
 
 

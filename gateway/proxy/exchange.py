@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from gateway.proxy.client import UpstreamClient
-from gateway.proxy.errors import LostError, ProxyError, UnreachableError
+from gateway.proxy.errors import LostError, ProxyError, SlowError, UnreachableError
 from gateway.proxy.forwarded_headers import client_headers
 from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.upstream import Endpoint, Upstream
@@ -18,12 +18,16 @@ _WITHOUT_BODY = (204, 304)
 
 
 class ClientBody:
-    """What the client sends after the head."""
+    """What the client sends after the head. `is_stuck`: the upstream has not taken a part of it within its time."""
 
-    def __init__(self, receive: Any) -> None:
+    def __init__(self, receive: Any, ends: asyncio.Timeout, take_seconds: float) -> None:
+        """`ends`: the exchange, which is interrupted if the upstream takes longer than `take_seconds` for a part."""
         self._receive = receive
+        self._ends = ends
+        self._take_seconds = take_seconds
         self.is_begun = False
         self.is_gone = False
+        self.is_stuck = False
         self._is_whole = asyncio.Event()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -35,10 +39,18 @@ class ClientBody:
                 self.is_gone = True
                 raise ConnectionError("the client went away within the request")
             if message.get("body"):
-                yield message["body"]
+                late = asyncio.get_running_loop().call_later(self._take_seconds, self._stick)
+                try:
+                    yield message["body"]
+                finally:
+                    late.cancel()
             if not message.get("more_body"):
                 self._is_whole.set()
                 return
+
+    def _stick(self) -> None:
+        self.is_stuck = True
+        _interrupt(self._ends)
 
     async def client_gone(self, *, has_body: bool) -> None:
         """Return when the client has gone away, seen only once its body is whole."""
@@ -54,17 +66,21 @@ async def exchange(client: UpstreamClient, upstream: Upstream, outgoing: Outgoin
 
     An answer that breaks off stays incomplete: the server then closes the connection, and the client knows.
     """
-    body = ClientBody(receive)
     gone = asyncio.timeout(None)
+    body = ClientBody(receive, gone, client.read_seconds)
+    is_answered = False
     watch = asyncio.ensure_future(body.client_gone(has_body=outgoing.has_body))
     watch.add_done_callback(_ending(gone))
     try:
         async with gone:
             response = await _answer(client, upstream, outgoing, body)
+            is_answered = True
             async with response:
                 await _send_back(response, client.read_seconds, send)
     except TimeoutError:
-        if not body.is_gone:
+        if body.is_stuck and not is_answered:
+            raise SlowError(f"the upstream took nothing of the body for {client.read_seconds:g} s") from None
+        if not body.is_gone and not body.is_stuck:
             raise
     except ProxyError:
         if not body.is_gone:
@@ -79,11 +95,15 @@ def _ending(gone: asyncio.Timeout) -> Callable[[asyncio.Future[None]], None]:
     def end(done: asyncio.Future[None]) -> None:
         if not done.cancelled():
             done.exception()
-            # The exchange may be over at the same moment.
-            with suppress(RuntimeError):
-                gone.reschedule(asyncio.get_running_loop().time())
+            _interrupt(gone)
 
     return end
+
+
+def _interrupt(exchanging: asyncio.Timeout) -> None:
+    # It may be over at the same moment.
+    with suppress(RuntimeError):
+        exchanging.reschedule(asyncio.get_running_loop().time())
 
 
 async def _answer(

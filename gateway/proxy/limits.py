@@ -2,7 +2,8 @@
 
 #: Seconds for a TCP connection and its TLS handshake to an upstream.
 CONNECT_SECONDS = 5.0
-#: Seconds without a byte of an answer, its head included, after the request is out. nginx has 60, too.
+#: Seconds without a byte of an answer, its head included, after the request is out; and for which an upstream may leave
+#: a part of a body. nginx has 60 for both, too.
 READ_SECONDS = 60.0
 #: Seconds for which an idle connection to an upstream is kept. Most servers close theirs after 5 to 75.
 IDLE_SECONDS = 4.0

@@ -23,6 +23,8 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FORWARDED_TARGET = re.compile(rb"/[\x21-\x7e]*")
 _SECURE = ("https", "wss")
 _VERSIONS = ("1.1", "1.0")
+#: More bytes than anybody has; Python refuses to read thousands of digits.
+_MAX_LENGTH_DIGITS = 19
 #: A tunnel, and what would show a client the headers that its request had when it left us.
 _NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
 
@@ -109,8 +111,8 @@ def _has_body(headers: RawHeaders, head: RequestHead, version: str) -> bool:
             raise UnforwardableError("Transfer-Encoding is anything but a single `chunked`")
         return True
     length = headers[head.lengths[0]][1]
-    if len(head.lengths) > 1 or not length.isdigit():
-        raise UnforwardableError("Content-Length is not one number")
+    if len(head.lengths) > 1 or not length.isdigit() or len(length) > _MAX_LENGTH_DIGITS:
+        raise UnforwardableError(f"Content-Length is not one number of up to {_MAX_LENGTH_DIGITS} digits")
     return int(length) > 0
 
 

@@ -42,8 +42,9 @@ def test_what_connection_lists_is_dropped_of_this_request_and_of_no_other_with_t
 def test_the_body_is_framed_by_the_values_of_this_request() -> None:
     length = b"content-length"
     assert [outgoing(HOST, (length, value)).has_body for value in (b"0", b"5", b"0")] == [False, True, False]
-    with pytest.raises(UnforwardableError, match="not one number"):
-        outgoing(HOST, (length, b"+5"))
+    for value in (b"+5", b"0" * 5000 + b"5", b"9" * 5000, b""):
+        with pytest.raises(UnforwardableError, match="not one number"):
+            outgoing(HOST, (length, value))
 
 
 @pytest.mark.parametrize(

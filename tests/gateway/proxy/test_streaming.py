@@ -4,6 +4,10 @@ import resource
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +197,48 @@ def test_a_client_that_goes_away_ends_the_exchange_with_the_upstream() -> None:
             connection.sendall(request())
             assert eventually(lambda: bool(upstream.heads))
         assert ended.wait(5)
+
+
+@contextmanager
+def stuck_upstream() -> Iterator[RecordingUpstream]:
+    """It reads the head of a request and no more."""
+    over = threading.Event()
+
+    def stuck(_connection: socket.socket, _head: bytes) -> None:
+        over.wait(30)
+
+    with RecordingUpstream(stuck) as upstream:
+        yield upstream
+        over.set()
+
+
+def held_connections(port: int) -> int:
+    """How many connections to `port` somebody has open, less those that only the kernel knows of."""
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2].endswith(f":{port:04X}") and row[9] != "0" for row in rows)
+
+
+def send_big(connection: Any) -> None:
+    """More than anybody takes, until nobody does."""
+    with suppress(OSError):
+        connection.sendall(request(headers=[b"Content-Length: %d" % BIG], method=b"POST") + bytes(BIG))
+
+
+def test_an_upstream_that_takes_no_more_of_a_body_is_504_and_left() -> None:
+    with stuck_upstream() as upstream, proxying(upstream.url, read_seconds=0.3) as server:
+        with Client(billing()).connected(server) as connection:
+            threading.Thread(target=send_big, args=(connection,), daemon=True).start()
+            assert status_of(connection.recv(4096)) == 504
+        assert eventually(lambda: held_connections(upstream.port) == 0)
+
+
+def test_a_client_that_goes_away_while_its_body_is_not_taken_holds_no_connection_to_the_upstream() -> None:
+    with stuck_upstream() as upstream, proxying(upstream.url, read_seconds=1) as server:
+        with Client(billing()).connected(server) as connection:
+            connection.settimeout(0.3)
+            send_big(connection)
+            assert held_connections(upstream.port) == 1
+        assert eventually(lambda: held_connections(upstream.port) == 0)
 
 
 def test_an_answer_before_the_request_is_whole_is_passed_on() -> None:
