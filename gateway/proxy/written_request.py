@@ -57,14 +57,15 @@ class WrittenRequest(ClientRequest):
             super().update_auto_headers(skip_auto_headers)
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        """Send the head, and the body in a task of its own."""
+        """Send the head: if there is a body, with the first part of it, in a task of its own.
+
+        Of a body that is malformed from its first byte nothing reaches the upstream, not even that it was to come.
+        """
         if self._head is None:
             return await super().send(conn)
-        protocol, transport = conn.protocol, conn.transport
-        if transport is None or transport.is_closing():
-            raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
-        transport.write(self._head)
+        protocol = conn.protocol
         writer = StreamWriter(protocol, self.loop)
+        writer._headers_buf = self._head
         task = None
         if self.body or protocol.writing_paused:
             if self.chunked:

@@ -16,6 +16,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.support.connections import connections_closed
+
 _SECONDS = 60
 
 
@@ -113,6 +115,7 @@ def _driven(port_file: Path) -> Iterator[Browser]:
     finally:
         loop.run_until_complete(socket.close())
         loop.run_until_complete(session.close())
+        loop.run_until_complete(connections_closed())
         loop.close()
 
 

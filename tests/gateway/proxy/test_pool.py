@@ -13,6 +13,7 @@ from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.upstream_tls import UpstreamTls, UpstreamTlsFiles
 from tests.gateway.proxy.upstream import OK, RecordingUpstream, answering
 from tests.gateway.proxy.world import answered, proxying, request, status_of
+from tests.support.connections import connections_closed
 
 EVIL = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
@@ -103,6 +104,6 @@ def test_requests_that_wait_for_their_answers_keep_no_other_from_the_upstream() 
             for writer in opened:
                 writer.transport.abort()
             server.close()
-            await asyncio.sleep(0.1)
+            await connections_closed()
 
     assert asyncio.run(asyncio.wait_for(asking(), 30)) == 200

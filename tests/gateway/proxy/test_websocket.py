@@ -18,6 +18,7 @@ from runtime.address import TcpAddress
 from tests.extauth.world import Files
 from tests.gateway.proxy.world import POLICY, policy, proxying
 from tests.gateway.server.world import BILLING, Client, billing, mesh
+from tests.support.connections import connections_closed
 
 
 class EchoServer:
@@ -93,14 +94,6 @@ async def opened(
         headers = {"Host": "h.example", "X-Peergate-Identity": "evil-claim"}
         async with session.ws_connect(url, ssl=Client(billing()).context(), headers=headers, **options) as connection:
             yield connection
-
-
-async def connections_closed() -> None:
-    """Wait for what outlives a session that is closed: the end of its TLS connections."""
-    transports = asyncio.get_running_loop()._transports  # type: ignore[attr-defined]  # nothing public tells
-    async with asyncio.timeout(5):
-        while any(transport._sock is not None for transport in list(transports.values())):
-            await asyncio.sleep(0.005)
 
 
 def run(scene: Any) -> Any:
