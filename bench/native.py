@@ -108,12 +108,7 @@ def _decided_natively(mesh: Mesh, folder: Path, size: int) -> Change:
     own = folder / f"policy-of-{size}"
     own.mkdir()
     revoked = mesh.issuing.issue(uri=[uri_of(0)])
-    (own / "issuing.pem").write_bytes(mesh.issuing.pem)
-    (own / "issuing.crl").write_bytes(mesh.issuing.crl([revoked.certificate]))
-    path = mesh.write(own, size)
-    anchors = f"anchors: [{ROOT_FILE}]"
-    named = f"{anchors}, intermediates: [issuing.pem], crls: [issuing.crl]"
-    path.write_text(path.read_text(encoding="utf-8").replace(anchors, named), encoding="utf-8")
+    path = mesh.write_revocable(own, size, revoked.certificate)
     compiled = compiled_from_policy(loaded_policy(path), mesh.time)
     stamp = "" if compiled.admission is None else compiled.admission.stamp
     authorization = Authorization(UnixAddress(str(own / "nobody.sock")))

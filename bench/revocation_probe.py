@@ -8,12 +8,15 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from time import monotonic, sleep
+from typing import Self
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -64,61 +67,64 @@ class OpenConnection:
         raise TimeoutError(f"still permitted after {PATIENCE_SECONDS:g} s")
 
 
+class SteadyCaller:
+    """Calls all the time on one connection, in a thread. `told`: the statuses of the answers, with how often."""
+
+    def __init__(self, connection: OpenConnection) -> None:
+        self.told: Counter[int] = Counter()
+        self._connection = connection
+        self._ending = Event()
+        self._thread = Thread(target=self._call)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _call(self) -> None:
+        while not self._ending.wait(PACE):
+            self.told[self._connection.status()] += 1
+
+
 def measured(size: int, folder: Path) -> dict[str, object]:
     """The figures; `folder`: an empty one with a short path. Raises TimeoutError."""
     mesh = Mesh.new()
-    revoked, denied, permitted = mesh.callers([0, 1, 2])
-    server = mesh.root.issue(dns=[caller.host for caller in (revoked, denied, permitted)], server=True, client=False)
+    callers = mesh.callers([0, 1, 2])
     policies = folder / "policy"
     policies.mkdir()
-    (policies / "issuing.crl").write_bytes(mesh.issuing.crl([]))
-    (policies / "root.crl").write_bytes(mesh.root.crl([]))
-    (policies / "issuing.pem").write_bytes(mesh.issuing.pem)
-    path = mesh.write(policies, size)
-    anchors = f"anchors: [{ROOT_FILE}]"
-    named = f"{anchors}, intermediates: [issuing.pem], crls: [root.crl, issuing.crl]"
-    path.write_text(path.read_text(encoding="utf-8").replace(anchors, named), encoding="utf-8")
+    path = mesh.write_revocable(policies, size)
+    with EchoUpstream() as upstream, _up(mesh, callers, folder, upstream.port) as port:
+        revoked, denied, permitted = (OpenConnection(caller, folder, port) for caller in callers)
+        before = (revoked.status(), denied.status())
+        with SteadyCaller(permitted) as steady:
+            by_crl = revoked.seconds_until_refused(lambda: mesh.revoke(policies, callers[0].issued.certificate))
+            sleep(AFTER_SECONDS)
+            by_deny = denied.seconds_until_refused(lambda: _deny(path, callers[1]))
+            sleep(AFTER_SECONDS)
+    return {"before": before, "crl": round(by_crl, 2), "deny": round(by_deny, 2), "permitted": dict(steady.told)}
+
+
+@contextmanager
+def _up(mesh: Mesh, callers: Sequence[Caller], folder: Path, upstream: int) -> Iterator[int]:
+    """`peergate up` for the policy in `folder`; the port where it listens."""
+    server = mesh.root.issue(dns=[caller.host for caller in callers], server=True, client=False)
     for name, content in {ROOT_FILE: mesh.root.pem, "s.pem": server.pem, "s.key": server.key_pem}.items():
         (folder / name).write_bytes(content)
     with bound_from_address(TcpAddress("127.0.0.1", 0), share_port=False) as bound:
         port: int = bound.getsockname()[1]
     tls = ("--cert", str(folder / "s.pem"), "--key", str(folder / "s.key"))
-    with (
-        EchoUpstream() as upstream,
-        UpProcess.serve(
-            policies, folder, "--listen", f"127.0.0.1:{port}", *tls, "--upstream", f"http://127.0.0.1:{upstream.port}"
-        ),
-    ):
-        steady = OpenConnection(permitted, folder, port)
-        statuses: list[int] = []
-        stop = Event()
+    places = ("--listen", f"127.0.0.1:{port}", "--upstream", f"http://127.0.0.1:{upstream}")
+    with UpProcess.serve(folder / "policy", folder, *places, *tls):
+        yield port
 
-        def call() -> None:
-            while not stop.wait(PACE):
-                statuses.append(steady.status())
 
-        def revoke() -> None:
-            (policies / "issuing.crl").write_bytes(mesh.issuing.crl([revoked.issued.certificate]))
-
-        def deny() -> None:
-            digest = denied.issued.certificate.fingerprint(SHA256()).hex()
-            rule = f'  - {{id: emergency, deny: {{fingerprint: "sha256:{digest}"}}, to: any}}\n'
-            path.write_text(path.read_text(encoding="utf-8") + rule, encoding="utf-8")
-
-        first, second = (OpenConnection(caller, folder, port) for caller in (revoked, denied))
-        before = (first.status(), second.status())
-        thread = Thread(target=call)
-        thread.start()
-        try:
-            by_crl = first.seconds_until_refused(revoke)
-            sleep(AFTER_SECONDS)
-            by_deny = second.seconds_until_refused(deny)
-            sleep(AFTER_SECONDS)
-        finally:
-            stop.set()
-            thread.join()
-    told = {str(status): statuses.count(status) for status in sorted(set(statuses))}
-    return {"before": before, "crl": round(by_crl, 2), "deny": round(by_deny, 2), "permitted": told}
+def _deny(policy: Path, caller: Caller) -> None:
+    digest = caller.issued.certificate.fingerprint(SHA256()).hex()
+    rule = f'  - {{id: emergency, deny: {{fingerprint: "sha256:{digest}"}}, to: any}}\n'
+    policy.write_text(policy.read_text(encoding="utf-8") + rule, encoding="utf-8")
 
 
 if __name__ == "__main__":

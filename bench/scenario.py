@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
 
 from pki.authority import Authority, Issued
 from policies.engine.policy_set import PolicySet
@@ -23,6 +24,8 @@ TRUST_DOMAIN = "acme.internal"
 LITERAL_PATH = "/v1/invoices"
 CAPTURED_PATH = "/v1/invoices/in-2041"
 ROOT_FILE = "root.pem"
+#: And the CRL of the issuing CA, where the policy has one.
+CRL_FILE = "issuing.crl"
 
 _HEAD = f"""\
 version: 1
@@ -145,6 +148,20 @@ class Mesh:
         path = folder / f"policy-{size}.yaml"
         path.write_text(text(size), encoding="utf-8")
         return path
+
+    def write_revocable(self, folder: Path, size: int, *revoked: Certificate) -> Path:
+        """The same, with the issuing CA in the policy, and a CRL of it."""
+        path = self.write(folder, size)
+        (folder / "issuing.pem").write_bytes(self.issuing.pem)
+        self.revoke(folder, *revoked)
+        anchors = f"anchors: [{ROOT_FILE}]"
+        named = f"{anchors}, intermediates: [issuing.pem], crls: [{CRL_FILE}]"
+        path.write_text(path.read_text(encoding="utf-8").replace(anchors, named), encoding="utf-8")
+        return path
+
+    def revoke(self, folder: Path, *revoked: Certificate) -> None:
+        """Write a CRL with these, and no other, beside a policy of `write_revocable`."""
+        (folder / CRL_FILE).write_bytes(self.issuing.crl(revoked))
 
 
 def loaded_policy(path: Path) -> PolicySet:
