@@ -66,6 +66,13 @@ def test_a_header_that_is_not_utf8_arrives_in_the_bytes_that_were_sent() -> None
         assert b"\r\nx-text: \xe4\xff\r\n" in head
 
 
+def test_a_header_that_a_client_calls_head_is_a_header() -> None:
+    with RecordingUpstream() as upstream, proxying(upstream.url) as server:
+        answered(server, request(headers=[b"Head: GET /evil HTTP/1.1", b"Content-Length: 0"]))
+        assert upstream.heads[0].startswith(b"GET /v1/a HTTP/1.1\r\n")
+        assert upstream.headers()["head"] == ["GET /evil HTTP/1.1"]
+
+
 def test_the_upstream_is_told_who_calls() -> None:
     with RecordingUpstream() as upstream, proxying(upstream.url, told=CertificateHeaders(xfcc=True)) as server:
         answered(server, request(b"/tenant"))

@@ -3,8 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -86,12 +87,12 @@ def world(**settings: Any) -> Iterator[tuple[EchoServer, GatewayServer]]:
 
 @asynccontextmanager
 async def opened(
-    server: GatewayServer, path: str = "/v1/chat?x=1", **options: Any
+    server: GatewayServer, path: str = "/v1/chat?x=1", more: Mapping[str, str] = MappingProxyType({}), **options: Any
 ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     assert isinstance(server.address, TcpAddress)
     url = f"https://localhost:{server.address.port}{path}"
     async with aiohttp.ClientSession() as session:
-        headers = {"Host": "h.example", "X-Peergate-Identity": "evil-claim"}
+        headers = {"Host": "h.example", "X-Peergate-Identity": "evil-claim", **more}
         async with session.ws_connect(url, ssl=Client(billing()).context(), headers=headers, **options) as connection:
             yield connection
 
@@ -121,6 +122,20 @@ def test_messages_go_both_ways() -> None:
         assert request.headers.getall("x-peergate-identity") == ["billing"]
         assert request.headers["x-peergate-spiffe-id"] == BILLING
         assert request.headers["host"] == "h.example"
+
+
+def test_a_header_that_a_client_calls_head_is_a_header() -> None:
+    evil = "GET /evil HTTP/1.1"
+
+    async def scene(server: GatewayServer) -> None:
+        async with opened(server, more={"Head": evil}) as connection:
+            await connection.send_str("hello")
+            assert await connection.receive_str() == "hello"
+
+    with world() as (upstream, server):
+        run(scene(server))
+        (request,) = upstream.requests
+        assert (request.path_qs, request.headers["head"]) == ("/v1/chat?x=1", evil)
 
 
 def test_the_code_of_the_upstream_reaches_the_client() -> None:
