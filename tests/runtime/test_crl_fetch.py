@@ -259,11 +259,13 @@ def test_a_process_that_knows_of_a_crl_and_cannot_fetch_it_serves_as_before_the_
     server.status = 503
     key, crl = source(server).verified(ROOT.crl())
     memory = TrustMemory({key: crl.age})
-    live = LivePolicy(PolicySource(str(tmp_path), CrlFetches(Metrics(), memory=memory), memory=memory), Metrics())
+    fetches = CrlFetches(Metrics(), memory=memory)
+    live = LivePolicy(PolicySource(str(tmp_path), fetches, memory=memory), Metrics())
     live.start()
     assert live.current is not None
     assert live.current.trust.standing(PEER, datetime.now(UTC).timestamp()).reason is Reason.REVOCATION_UNKNOWN
     live.stop()
+    fetches.stop()
 
 
 def test_a_server_that_hangs_delays_a_start_by_a_bounded_time(
