@@ -5,9 +5,11 @@ that parent and child never give out the same id. A spawned process imports this
 """
 
 import os
+import re
 
 _ID_BYTES = 16
 _BLOCK = 256
+_ID = re.compile(f".{{{2 * _ID_BYTES}}}")
 
 _pool: list[str] = []
 os.register_at_fork(after_in_child=_pool.clear)
@@ -25,5 +27,4 @@ def next_decision_id() -> str:
 
 
 def _drawn() -> list[str]:
-    digits = os.urandom(_ID_BYTES * _BLOCK).hex()
-    return [digits[start : start + 2 * _ID_BYTES] for start in range(0, len(digits), 2 * _ID_BYTES)]
+    return _ID.findall(os.urandom(_ID_BYTES * _BLOCK).hex())

@@ -25,6 +25,8 @@ from runtime.service_log import service_logger
 _LOGGER = service_logger("judge")
 # A member of an enumeration costs a descriptor call each time on Python 3.11.
 _ALLOW = Effect.ALLOW
+# The constructor of a named tuple is one more call of Python, on the way of every request.
+_tuple = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Judge:
         self._comparison = None if following is None else Comparison(following, metrics, enforcement)
         #: Whether a next policy is asked, so that `decide` needs `read_again`.
         self.compares = following is not None
+        self._is_told = self.compares or log is not None
 
     @property
     def policy(self) -> PolicySet | None:
@@ -94,7 +97,12 @@ class Judge:
                 decision = evaluate(policy, request)
             except Exception as error:  # noqa: BLE001 - no error permits
                 decision = self._internal_error(policy, error)
-        return self._judgement(decision, request, policy, request.time, began, trace_id, read_again)
+        latency = perf_counter() - began
+        decision_id = next_decision_id()
+        self._count(decision.reason, latency)
+        if self._is_told:
+            self._tell(decision, request, decision_id, request.time, latency, policy, trace_id, read_again)
+        return _tuple(Judgement, (decision, decision_id, self._observe or decision.effect is _ALLOW))
 
     def would_permit(self, policy: PolicySet | None, request: Request) -> bool:
         """Whether `decide` would permit, without a record: for looking again at what was permitted. Never raises."""
@@ -124,21 +132,24 @@ class Judge:
         else:
             # A refusal never allows, whatever reason it is called with.
             decision = Decision.refusal(reason, policy.generation, problem)
-        return self._judgement(decision, None, policy, time(), began, trace_id)
+        latency = perf_counter() - began
+        decision_id = next_decision_id()
+        self._count(decision.reason, latency)
+        self._tell(decision, None, decision_id, time(), latency, policy, trace_id, None)
+        return Judgement(decision, decision_id, self._observe)
 
-    def _judgement(
+    def _tell(
         self,
         decision: Decision,
         request: Request | None,
-        policy: PolicySet | None,
+        decision_id: str,
         moment: float,
-        began: float,
+        latency: float,
+        policy: PolicySet | None,
         trace_id: str | None,
-        read_again: ReadAgain | None = None,
-    ) -> Judgement:
-        decision_id = next_decision_id()
-        latency = perf_counter() - began
-        self._count(decision.reason, latency)
+        read_again: ReadAgain | None,
+    ) -> None:
+        """Ask the next policy, and record; whichever of them there is."""
         following = None
         if self._comparison is not None and request is not None and read_again is not None:
             compared = self._comparison.compared(decision, policy, request, read_again)
@@ -148,7 +159,6 @@ class Judge:
             self._log.append(
                 Entry(decision, request, decision_id, self._enforcement, moment, latency, policy, trace_id, following)
             )
-        return tuple.__new__(Judgement, (decision, decision_id, self._observe or decision.effect is _ALLOW))
 
     def _internal_error(self, policy: PolicySet, error: Exception) -> Decision:
         if times := self._complaint.due():

@@ -1,4 +1,4 @@
-"""What a process counts. Children of labels are resolved once: a decision pays for additions, not for look-ups.
+"""What a process counts. Children of labels are resolved once: a decision pays for being put down, not for look-ups.
 
 With several workers each counts into the folder of PROMETHEUS_MULTIPROC_DIR, and the supervisor sums it: the variable
 must be set before prometheus-client is imported. What is a state and no count travels in the workers' reports instead
@@ -6,12 +6,16 @@ must be set before prometheus-client is imported. What is a state and no count t
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter as Tally
+from collections import deque
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
+from prometheus_client.registry import Collector
 from prometheus_client.values import MutexValue
 
 from policies.reason import Effect, Reason
@@ -19,6 +23,9 @@ from runtime.policy_role import COMPARED, ENFORCED, PolicyRole
 
 #: Seconds. A decision takes microseconds; what takes longer waited for the interpreter or saw a certificate first.
 _LATENCY_BUCKETS = (5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 5e-2, 0.25, 1.0)
+_bucket_of = partial(bisect_left, _LATENCY_BUCKETS)
+#: Decisions that are added up together; until then each is a few dozen bytes.
+_DECISIONS_AT_ONCE = 64
 
 
 class LossCause(StrEnum):
@@ -93,7 +100,9 @@ class Metrics:
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
-        self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry(support_collectors_without_names=True)
+        self._unsettled = _Unsettled()
+        self.registry.register(self._unsettled)
         self._deciding = Lock()
         self._decisions = Counter(
             "peergate_decisions",
@@ -204,18 +213,20 @@ class Metrics:
 
     def decisions(self, enforcement: str) -> "DecisionCounter":
         """Where this enforcement point counts its decisions."""
-        return DecisionCounter(
+        counter = DecisionCounter(
             {reason: self._decisions.labels(effect_of(reason).value, reason.value, enforcement) for reason in Reason},
             self._latency.labels(enforcement),
             self._deciding,
         )
+        self._unsettled.counters.append(counter)
+        return counter
 
 
 class DecisionCounter:
     """Counts decisions and observes their latency, of one enforcement point; used by many threads.
 
-    It adds to the values below prometheus-client's objects, which ask on every call what is known from the start. There
-    is no public way to them, so a test sees to it.
+    A decision is put down; some are added up at once, at the latest when somebody asks for the sums. They are added to
+    the values below prometheus-client's objects, to which there is no public way, so a test sees to it.
     """
 
     def __init__(self, by_reason: Mapping[Reason, Counter], latency: Histogram, lock: Lock) -> None:
@@ -225,21 +236,45 @@ class DecisionCounter:
         self._seconds = latency._sum
         self._buckets = list(latency._buckets)
         self._lock = lock
-        # Values that are a file's for other processes are written by their own `inc`.
-        self._in_memory = isinstance(self._seconds, MutexValue)
+        self._unsettled: deque[tuple[str, float]] = deque()
+        #: Call it with the reason of a decision, which tells the effect, and its latency in seconds. Other processes
+        #: read values that are a file's, and cannot ask for the sums.
+        self.count = self._put_down if isinstance(self._seconds, MutexValue) else self._add
 
-    def count(self, reason: Reason, seconds: float) -> None:
-        """One decision for `reason`, which tells the effect; `seconds`: its latency."""
-        counted, bucket = self._reasons[reason._value_], self._buckets[bisect_left(_LATENCY_BUCKETS, seconds)]
-        if not self._in_memory:
-            counted.inc(1)
-            bucket.inc(1)
-            self._seconds.inc(seconds)
-            return
+    def _put_down(self, reason: Reason, seconds: float) -> None:
+        unsettled = self._unsettled
+        unsettled.append((reason._value_, seconds))
+        if len(unsettled) > _DECISIONS_AT_ONCE:
+            self.settle()
+
+    def _add(self, reason: Reason, seconds: float) -> None:
+        self._reasons[reason._value_].inc(1)
+        self._buckets[_bucket_of(seconds)].inc(1)
+        self._seconds.inc(seconds)
+
+    def settle(self) -> None:
+        """Add up what was put down."""
         with self._lock:
-            counted._value += 1
-            bucket._value += 1
-            self._seconds._value += seconds
+            settled = [self._unsettled.popleft() for _ in range(len(self._unsettled))]
+            reasons, latencies = zip(*settled, strict=True) if settled else ((), ())
+            for reason, number in Tally(reasons).items():
+                self._reasons[reason].inc(number)
+            for bucket, number in Tally(map(_bucket_of, latencies)).items():
+                self._buckets[bucket].inc(number)
+            self._seconds.inc(sum(latencies))
+
+
+class _Unsettled(Collector):
+    """Collected before the sums, has them made; has none of its own."""
+
+    def __init__(self) -> None:
+        self.counters: list[DecisionCounter] = []
+
+    def collect(self) -> Iterable[Metric]:
+        """Nothing."""
+        for counter in self.counters:
+            counter.settle()
+        return ()
 
 
 def effect_of(reason: Reason) -> Effect:

@@ -35,11 +35,12 @@ class AuthorizationMiddleware:
         if isinstance(verdict, Waiting):
             await verdict.answered()
             verdict = verdict.verdict()
-        if not verdict.judgement.permitted:
-            await send_denial(scope, send, verdict.judgement)
+        judgement, _, _, _, _, request = verdict
+        if not judgement.permitted:
+            await send_denial(scope, send, judgement)
             return
         passed = scope_from_verdict(scope, verdict)
-        if verdict.request is None:
+        if request is None:
             await self._app(passed, receive, send)
             return
         # From here on: run the application until it is done, or the request is no longer allowed.
@@ -47,7 +48,7 @@ class AuthorizationMiddleware:
         if requests is None or requests.loop is not loop:
             # Those of the running event loop.
             requests = self._open = OpenRequests(self._authorizer.judge, self._authorizer.clock)
-        answer = requests.opened(verdict.request, scope, send)
+        answer = requests.opened(request, scope, send)
         try:
             await self._app(passed, receive, answer.send)
         except asyncio.CancelledError:

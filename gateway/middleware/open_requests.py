@@ -87,6 +87,8 @@ class OpenRequests:
         self._clock = clock
         self._open: set[OpenRequest] = set()
         self._looking = False
+        #: Of one that is done.
+        self.discard: Callable[[OpenRequest], None] = self._open.discard
 
     def __len__(self) -> int:
         return len(self._open)
@@ -99,10 +101,6 @@ class OpenRequests:
             self._looking = True
             self.loop.call_later(LOOK_SECONDS, self._look)
         return opened
-
-    def discard(self, request: OpenRequest) -> None:
-        """It is done."""
-        self._open.discard(request)
 
     def _look(self) -> None:
         if not self._open:

@@ -16,9 +16,9 @@ _DECISION_ID = DECISION_ID.encode()
 
 
 class _Passage(NamedTuple):
-    """`passing`: positions of the received headers that pass. `put`: what is set, less the decision's id."""
+    """`passing`: positions of the received headers that pass, None if all do. `put`: what is set, less the id."""
 
-    passing: tuple[int, ...]
+    passing: tuple[int, ...] | None
     put: RawHeaders
     bytes: int
 
@@ -37,7 +37,7 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
         # It passes only because everything does (`--observe`); its names have not been looked at.
         names = [name.decode("latin-1").lower() for name, _ in headers]
         verdict = verdict._replace(names=names)
-    decision = judgement.decision
+    decision, decision_id, _ = judgement
     # A certificate by its digest, which is quick; whoever else it is, by all that is known.
     presented = peer.key if type(peer) is PresentedCertificate else peer
     key = (tuple(names), settable, presented, xfcc_passes, decision.identities, decision.trust, decision.headers)
@@ -45,10 +45,10 @@ def scope_from_verdict(scope: Scope, verdict: Verdict) -> Scope:
     if passage is None:
         passage = _passage_from_verdict(verdict)
         _PASSAGES.put(key, passage, passage.bytes)
-    passing = passage.passing
-    passed = list(headers) if len(passing) == len(headers) else [headers[position] for position in passing]
-    passed += passage.put
-    passed.append((_DECISION_ID, judgement.decision_id.encode()))
+    passing, put, _ = passage
+    passed = list(headers) if passing is None else [headers[position] for position in passing]
+    passed += put
+    passed.append((_DECISION_ID, decision_id.encode()))
     judged = tuple.__new__(Judged, (peer, judgement, request and request.source_ip))
     return {**scope, "headers": passed, PEERGATE: judged}
 
@@ -64,5 +64,6 @@ def _passage_from_verdict(verdict: Verdict) -> _Passage:
     dropped = {*changes.removed, *(name for name, _ in changes.put), *disguised_headers(settable, names)}
     put = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in changes.put if name != DECISION_ID]
     passing = tuple([at for at, name in enumerate(names) if "_" not in name and name not in dropped])
+    whole = len(passing) == len(names)
     size = sum(map(len, names)) + 100 * len(names) + sum(len(value) for _, value in put) + 1000
-    return _Passage(passing, put, size)
+    return _Passage(None if whole else passing, put, size)

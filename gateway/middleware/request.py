@@ -5,7 +5,6 @@ the two differ by more than one decoding, somebody in between rewrote one of the
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from urllib.parse import unquote
 
 from gateway.connection import TARGET
@@ -19,11 +18,10 @@ from policies.peer.presented import Presented
 from policies.peer.reader import PresentedReader
 from runtime.check import Received
 from runtime.errors import MalformedQuestionError
-from runtime.identity_headers import XFCC
 from runtime.raw_headers import Headers
 from runtime.trace import TRACEPARENT, trace_id_from_traceparent
 
-_ALWAYS_READ = frozenset({"connection", "host", XFCC, TRACEPARENT})
+_ALWAYS_READ = frozenset({"connection", TRACEPARENT})
 _CONTENT_TYPE_ONLY = frozenset({"content-type"})
 #: A named tuple's own constructor is a call of Python more; the field order is `Request`'s and `Received`'s.
 _tuple = tuple.__new__
@@ -41,7 +39,7 @@ class ScopeReader:
         self._connections = ConnectionReader(reader)
         self._clock = clock
         self._forwarded = forwarded
-        self._forwarded_names = frozenset() if forwarded is None else forwarded.names
+        self._always_read = _ALWAYS_READ if forwarded is None else _ALWAYS_READ | forwarded.names
 
     def received_from_scope(self, scope: Scope, presented: Presented | None, policy: PolicySet | None) -> Received:
         """Read `scope` for `policy`, as of now. `presented`: the peer of the connection, if it is known already.
@@ -49,7 +47,7 @@ class ScopeReader:
         Raises QuestionError if it does not describe one request.
         """
         conditions = policy.condition_headers if policy is not None else _CONTENT_TYPE_ONLY
-        names, found = read_headers(scope["headers"], _read_names(conditions, self._forwarded_names))
+        names, host, found = read_headers(scope["headers"], conditions, self._always_read)
         if "connection" in found:
             _refuse_unforwarded(found, conditions)
         extensions = extensions_of(scope)
@@ -63,8 +61,8 @@ class ScopeReader:
             peer,
             scope["method"] if scope["type"] == "http" else "GET",
             _target_from_scope(scope, extensions.get(TARGET)),
-            ",".join(found.get("host", ())),
-            _conditional(found, conditions) if len(found) > 1 else EMPTY_HEADERS,
+            host,
+            _conditional(found, conditions) if found else EMPTY_HEADERS,
             None,
             source_ip,
             sni,
@@ -84,11 +82,6 @@ def _refuse_unforwarded(found: Headers, conditions: frozenset[str]) -> None:
 
 def _conditional(found: Headers, conditions: frozenset[str]) -> Headers:
     return {name: values for name, values in found.items() if name in conditions} or EMPTY_HEADERS
-
-
-@lru_cache(maxsize=8)
-def _read_names(conditions: frozenset[str], forwarded: frozenset[str]) -> frozenset[str]:
-    return conditions | forwarded | _ALWAYS_READ
 
 
 def _target_from_scope(scope: Scope, target: object) -> str:

@@ -74,9 +74,11 @@ _SET = frozenset({b"x-peergate-identity", b"x-peergate-spiffe-id", b"x-peergate-
 
 def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tuple[tuple[bytes, bytes], ...]:
     """Client-Cert (RFC 9440 §2) and what else is told, of a certificate that a trust entry vouches for."""
-    if judged is None or judged.judgement is None or not judged.judgement.decision.trust:
+    if judged is None:
         return ()
-    presented = judged.presented
+    presented, judgement, _ = judged
+    if judgement is None or not judgement.decision.trust:
+        return ()
     if type(presented) is not PresentedCertificate:
         return ()
     return _headers_of_chain(presented.leaf.der, presented.intermediates, told)

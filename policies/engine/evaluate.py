@@ -30,7 +30,7 @@ _NO_CERTIFICATE, _NO_MATCHING_RULE = Reason.NO_CERTIFICATE, Reason.NO_MATCHING_R
 
 def evaluate(policy: PolicySet, request: Request) -> Decision:
     """The decision on `request` under `policy`."""
-    peer, time = request.peer, request.time
+    peer, method, received, host, _, _, _, _, time = request
     known_caller = policy.caller_states.get(peer.key) if type(peer) is PresentedCertificate else None
     # What `PolicySet.caller` finds first, without the call.
     if known_caller is not None and known_caller.valid_from <= time <= known_caller.valid_until:
@@ -39,7 +39,7 @@ def evaluate(policy: PolicySet, request: Request) -> Decision:
         caller = policy.caller(peer, time)
     if caller.reason is not None:
         return _refusal(policy, caller, caller.reason, caller.problem)
-    target = (request.method, request.target.partition("?")[0], request.host)
+    target = (method, received.partition("?")[0], host)
     known = caller.targets.get(target)
     return _looked_up(policy, request, caller, target) if known is None else known
 
