@@ -143,7 +143,7 @@ class Checks:
     def _decided(self, received: Received, read: Read, policy: PolicySet | None, started: float) -> Verdict:
         request, names, xfcc, trace_id = received
         read_again = partial(_request_for, policy, received, read) if self._judge.compares else None
-        judgement = self._judge.decide(policy, request, started=started, trace_id=trace_id, read_again=read_again)
+        judgement = self._judge.decide(policy, request, started, trace_id, read_again)
         if not judgement.permitted:
             return Verdict(judgement)
         settable = _NOTHING_SETTABLE if policy is None else policy.settable_headers

@@ -78,7 +78,6 @@ class Judge:
         self,
         policy: PolicySet | None,
         request: Request,
-        *,
         started: float | None = None,
         trace_id: str | None = None,
         read_again: ReadAgain | None = None,
