@@ -6,13 +6,12 @@ uvicorn takes it for one of its servers (`close`, `wait_closed`). Nothing waits 
 import asyncio
 import errno
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from gateway.server import limits
-from gateway.server.attempt import CURRENT, Attempt, Source
+from gateway.server.attempt import CURRENT, RESET, Attempt, Source
 from gateway.server.caps import ConnectionCaps, Excess
 from gateway.server.errors import ConnectionRefused, ProxyHeaderError
 from gateway.server.failure import facts_from_attempt
@@ -24,7 +23,6 @@ from runtime.service_log import service_logger
 
 _LOGGER = service_logger("gateway")
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_RESET = struct.pack("ii", 1, 0)
 
 
 class Acceptor:
@@ -177,5 +175,5 @@ def _forget(connection: socket.socket, attempt: Attempt) -> None:
 def _reset(connection: socket.socket) -> None:
     """Close without keeping anything of it in the kernel."""
     with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.close()

@@ -22,6 +22,7 @@ from gateway.server.attempt import Attempt
 from gateway.server.bounds import Bounds
 from gateway.server.pace import Pace
 from gateway.server.tls_context import Handshake
+from gateway.server.until_close import until_close
 
 Extensions = dict[str, Any]
 
@@ -60,6 +61,10 @@ class GatewayHttp(HttpToolsProtocol):
         super().connection_lost(exc)
         self._abandon()
         self.attempt.ended()
+
+    def eof_received(self) -> None:
+        """The client sends no more; that ends the connection."""
+        self._leave()
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bound on what is no whole head yet."""
@@ -106,6 +111,9 @@ class GatewayHttp(HttpToolsProtocol):
         target = bytes(self.url)
         extensions: Extensions = {**self._extensions, TARGET: target}
         self.scope["extensions"] = extensions
+        if self.parser.get_http_version() != "1.1":
+            # RFC 9110 §10.1.1.
+            self.expect_100_continue = False
         if self.parser.get_method() == b"CONNECT":
             self._hand_on_connect(target)
         else:
@@ -143,7 +151,7 @@ class GatewayHttp(HttpToolsProtocol):
         self._head_since = None
         if not self._is_idle and not self._gave_up():
             self._abandon()
-            self.transport.close()
+            self._leave()
             return
         body = f"{message}\n".encode("ascii")
         head = b"content-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
@@ -190,7 +198,17 @@ class GatewayHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if cycle.scope["http_version"] != "1.1":
+            cycle.keep_alive = False
+            app = until_close(app, cycle, self.attempt)
         super()._start_asgi_task(cycle, app)
+
+    def _leave(self) -> None:
+        """End the connection, once what was written is sent: unless what was written would then look whole."""
+        if self.attempt.ends_in_reset:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def _abandon(self) -> None:
         """Tell the application that nobody takes its answer: uvicorn tells only who has the last of the requests."""

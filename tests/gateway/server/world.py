@@ -82,7 +82,7 @@ def serving(
     bounds: Bounds | None = None,
     *,
     address: Address = ANYWHERE,
-    tls: Callable[[], GatewayContext] | None = None,
+    tls: Callable[[], GatewayContext | None] | None = None,
     is_balancer: Callable[[Source], bool] = lambda _: False,
 ) -> Iterator[GatewayServer]:
     made = context()
