@@ -94,7 +94,8 @@ class GatewayHttp(HttpToolsProtocol):
         """A header; or a trailer, which nobody is shown."""
         self._count_head(len(name) + len(value))
         if self._in_head:
-            super().on_header(name, value)
+            # Blanks around a value are no part of it (RFC 9110 §5.5); the parser leaves those after it.
+            super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """Check, then hand on."""

@@ -70,10 +70,10 @@ class Accepting:
 
 
 @contextmanager
-def upgraded(server: GatewayServer, *, tls: bool = True) -> Iterator[Any]:
+def upgraded(server: GatewayServer, *headers: bytes, tls: bool = True) -> Iterator[Any]:
     client = Client(billing())
     with client.connected(server) if tls else client.raw(server) as connection:
-        connection.sendall(request(headers=_UPGRADE, close=False))
+        connection.sendall(request(headers=[*_UPGRADE, *headers], close=False))
         got = b""
         while b"\r\n\r\n" not in got:
             got += connection.recv(1)
