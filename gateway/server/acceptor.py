@@ -113,16 +113,21 @@ class Acceptor:
             await self._connect(connection, attempt)
             self._count(True)
         except (OSError, ConnectionRefused) as error:
-            # Closed first: what is said of a stranger's certificate must not keep its connection.
-            _forget(connection, attempt)
-            self._count(False)
-            self._failures.say(partial(facts_from_attempt, attempt, error))
-        except asyncio.CancelledError:
-            _forget(connection, attempt)
+            self._end(connection, attempt, error)
+        except asyncio.CancelledError as error:
+            self._end(connection, attempt, error)
             raise
         except Exception:
-            _LOGGER.exception("a connection could not be served")
             _forget(connection, attempt)
+            self._count(False)
+            _LOGGER.exception("a connection could not be served")
+
+    def _end(self, connection: socket.socket, attempt: Attempt, error: BaseException) -> None:
+        """A handshake has failed."""
+        # Closed first: what is said of a stranger's certificate must not keep its connection.
+        _forget(connection, attempt)
+        self._count(False)
+        self._failures.say(partial(facts_from_attempt, attempt, error))
 
     async def _connect(self, connection: socket.socket, attempt: Attempt) -> None:
         excess = self._caps.excess() or self._caps.taken(attempt.source)

@@ -32,6 +32,6 @@ def test_the_upstream_of_a_request_gets_the_value_without_them(written: bytes) -
 
 @pytest.mark.parametrize("written", VALUES)
 def test_the_upstream_of_a_websocket_gets_the_same(written: bytes) -> None:
-    with RecordingUpstream(Accepting()) as upstream, proxying(upstream.url) as server:
-        with upgraded(server, b"X-A:" + written):
-            assert value_in(upstream.heads[0]) == VALUES[written]
+    header = b"X-A:" + written
+    with RecordingUpstream(Accepting()) as upstream, proxying(upstream.url) as server, upgraded(server, header):
+        assert value_in(upstream.heads[0]) == VALUES[written]
