@@ -123,8 +123,8 @@ def explain(
         return command.explain_recorded(policy, decision, log, form)
     if decision is not None or log is not None:
         raise ArgumentError("a recorded decision is asked for by --decision ID and --log FILE, and nothing else")
-    if not url:
-        raise ArgumentError("name a METHOD and a URL, or --decision ID and --log FILE")
+    if "/" not in url:
+        raise command.no_url(method, url)
     claim = Claim(
         uri=tuple(uri or ()),
         dns=tuple(dns or ()),

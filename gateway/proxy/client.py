@@ -92,7 +92,8 @@ class UpstreamClient:
                 self._url(destination, outgoing),
                 headers=CIMultiDict(outgoing.texts()),
                 protocols=protocols,
-                max_msg_size=limits.MAX_MESSAGE_BYTES,
+                # aiohttp refuses what is as long.
+                max_msg_size=limits.MAX_MESSAGE_BYTES + 1,
                 compress=0,
                 ssl=self._ssl(destination),
             )

@@ -13,7 +13,7 @@ READ_AHEAD_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 32 * 1024
 #: Headers of an answer.
 MAX_HEADERS = 500
-#: Bytes of one WebSocket message; uvicorn has the same limit for what clients send.
+#: Bytes of one WebSocket message of an upstream; `gateway.server.limits` has the same for clients.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 #: Seconds for which an endpoint is asked last after it could not be connected to.
 REST_SECONDS = 10.0

@@ -7,14 +7,14 @@ import aiohttp
 
 from gateway.middleware.presented import Scope
 from gateway.proxy.client import UpstreamClient
-from gateway.proxy.errors import ProxyError, UnreachableError
+from gateway.proxy.errors import LostError, ProxyError, UnreachableError
 from gateway.proxy.forwarded_headers import client_headers
+from gateway.proxy.limits import MAX_MESSAGE_BYTES
 from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.upstream import Upstream
 
 #: RFC 6455 §7.4.1.
 _NORMAL = 1000
-_INTERNAL_ERROR = 1011
 #: Codes that no endpoint may send.
 _NEVER_SENT = frozenset({1005, 1006, 1015})
 _ANSWER = "websocket.http.response"
@@ -23,7 +23,7 @@ _ANSWER = "websocket.http.response"
 async def forward_websocket(
     client: UpstreamClient, upstream: Upstream, outgoing: Outgoing, scope: Scope, receive: Any, send: Any
 ) -> None:
-    """Forward until it is closed. Raises ProxyError as long as it was not accepted."""
+    """Forward until it is closed. Raises ProxyError if it was not opened, or was lost."""
     await receive()
     try:
         opened = await _opened(client, upstream, outgoing, tuple(scope.get("subprotocols", ())))
@@ -32,8 +32,9 @@ async def forward_websocket(
         return
     async with opened:
         await send({"type": "websocket.accept", "subprotocol": opened.protocol})
-        to_upstream = asyncio.ensure_future(_from_client(opened, receive))
-        to_client = asyncio.ensure_future(_from_upstream(opened, send))
+        relay = _Relay(opened, receive, send)
+        to_upstream = asyncio.ensure_future(relay.from_client())
+        to_client = asyncio.ensure_future(relay.from_upstream())
         try:
             await asyncio.wait({to_upstream, to_client}, return_when=asyncio.FIRST_COMPLETED)
             if to_client.done():
@@ -72,30 +73,48 @@ async def _refuse(scope: Scope, error: aiohttp.WSServerHandshakeError, send: Any
     await send({"type": f"{_ANSWER}.body", "body": b""})
 
 
-async def _from_client(opened: aiohttp.ClientWebSocketResponse, receive: Any) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "websocket.disconnect":
-            await opened.close(code=_sendable(message.get("code")))
-            return
-        if (text := message.get("text")) is not None:
-            await opened.send_str(text)
-        else:
-            await opened.send_bytes(message.get("bytes") or b"")
+class _Relay:
+    """Two open WebSockets."""
+
+    def __init__(self, opened: aiohttp.ClientWebSocketResponse, receive: Any, send: Any) -> None:
+        self._opened = opened
+        self._receive = receive
+        self._send = send
+        self._is_client_gone = False
+
+    async def from_client(self) -> None:
+        """Pass on what the client sends, its Close as well."""
+        opened = self._opened
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            if (text := message.get("text")) is not None:
+                await opened.send_str(text)
+            else:
+                await opened.send_bytes(message.get("bytes") or b"")
+        self._is_client_gone = True
+        await opened.close(code=_sendable(message.get("code")))
+
+    async def from_upstream(self) -> None:
+        """Pass on what the upstream sends, its Close as well. Raises LostError if it ends without."""
+        while True:
+            message = await self._opened.receive()
+            if message.type is aiohttp.WSMsgType.TEXT:
+                await self._send({"type": "websocket.send", "text": message.data})
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                await self._send({"type": "websocket.send", "bytes": message.data})
+            elif self._is_client_gone:
+                return
+            elif message.type is aiohttp.WSMsgType.CLOSE:
+                await self._send({"type": "websocket.close", "code": _sendable(self._opened.close_code)})
+                return
+            else:
+                raise LostError(_why_lost(message))
 
 
-async def _from_upstream(opened: aiohttp.ClientWebSocketResponse, send: Any) -> None:
-    while True:
-        message = await opened.receive()
-        if message.type is aiohttp.WSMsgType.TEXT:
-            await send({"type": "websocket.send", "text": message.data})
-        elif message.type is aiohttp.WSMsgType.BINARY:
-            await send({"type": "websocket.send", "bytes": message.data})
-        else:
-            broken = message.type is aiohttp.WSMsgType.ERROR
-            code = _INTERNAL_ERROR if broken else _sendable(opened.close_code)
-            await send({"type": "websocket.close", "code": code})
-            return
+def _why_lost(message: aiohttp.WSMessage) -> str:
+    error = message.data
+    if isinstance(error, aiohttp.WebSocketError) and error.code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+        return f"the upstream sent a WebSocket message of more than {MAX_MESSAGE_BYTES} bytes"
+    return f"the upstream ended a WebSocket without closing it: {error or 'the connection is lost'}"
 
 
 def _sendable(code: int | None) -> int:

@@ -6,13 +6,12 @@ uvicorn takes it for one of its servers (`close`, `wait_closed`). Nothing waits 
 import asyncio
 import errno
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from gateway.server import limits
-from gateway.server.attempt import CURRENT, Attempt, Source
+from gateway.server.attempt import CURRENT, RESET, Attempt, Source
 from gateway.server.caps import ConnectionCaps, Excess
 from gateway.server.errors import ConnectionRefused, ProxyHeaderError
 from gateway.server.failure import facts_from_attempt
@@ -24,7 +23,6 @@ from runtime.service_log import service_logger
 
 _LOGGER = service_logger("gateway")
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_RESET = struct.pack("ii", 1, 0)
 
 
 class Acceptor:
@@ -115,16 +113,21 @@ class Acceptor:
             await self._connect(connection, attempt)
             self._count(True)
         except (OSError, ConnectionRefused) as error:
-            # Closed first: what is said of a stranger's certificate must not keep its connection.
-            _forget(connection, attempt)
-            self._count(False)
-            self._failures.say(partial(facts_from_attempt, attempt, error))
-        except asyncio.CancelledError:
-            _forget(connection, attempt)
+            self._end(connection, attempt, error)
+        except asyncio.CancelledError as error:
+            self._end(connection, attempt, error)
             raise
         except Exception:
-            _LOGGER.exception("a connection could not be served")
             _forget(connection, attempt)
+            self._count(False)
+            _LOGGER.exception("a connection could not be served")
+
+    def _end(self, connection: socket.socket, attempt: Attempt, error: BaseException) -> None:
+        """A handshake has failed."""
+        # Closed first: what is said of a stranger's certificate must not keep its connection.
+        _forget(connection, attempt)
+        self._count(False)
+        self._failures.say(partial(facts_from_attempt, attempt, error))
 
     async def _connect(self, connection: socket.socket, attempt: Attempt) -> None:
         excess = self._caps.excess() or self._caps.taken(attempt.source)
@@ -177,5 +180,5 @@ def _forget(connection: socket.socket, attempt: Attempt) -> None:
 def _reset(connection: socket.socket) -> None:
     """Close without keeping anything of it in the kernel."""
     with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.close()

@@ -6,6 +6,7 @@ connection, so the attempt is found there (`CURRENT`), and later on the TLS obje
 
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -13,14 +14,21 @@ from contextvars import ContextVar
 #: The attempt whose handshake is made by the running task.
 CURRENT: ContextVar["Attempt"] = ContextVar("attempt")
 
+#: SO_LINGER on with no time, and off.
+RESET = struct.pack("ii", 1, 0)
+_PEACE = struct.pack("ii", 0, 0)
+
 #: As ASGI's `scope["client"]`: host and port, None on a Unix socket.
 Source = tuple[str, int] | None
 
 
 class Attempt:
-    """A connection and what is known of it so far. `received`: what the client sent, if its certificate is refused."""
+    """A connection and what is known of it so far. `received`: what the client sent, if its certificate is refused.
 
-    __slots__ = ("_gone", "_socket", "error", "received", "sni", "source")
+    `ends_in_reset`: whether its end, whatever it comes from, is to look like none that was meant.
+    """
+
+    __slots__ = ("_gone", "_socket", "ends_in_reset", "error", "received", "sni", "source")
 
     def __init__(self, connection: socket.socket, source: Source) -> None:
         self._socket = connection
@@ -29,6 +37,7 @@ class Attempt:
         self.sni: str | None = None
         self.error: ssl.SSLError | None = None
         self.received = b""
+        self.ends_in_reset = False
 
     def counted(self, gone: Callable[["Attempt"], None]) -> None:
         """`gone` is called once, when the connection is no more."""
@@ -41,6 +50,13 @@ class Attempt:
             # The client may be gone, or read nothing; then nobody is there to be told.
             with suppress(OSError):
                 self._socket.send(alert)
+
+    def end_in_reset(self, wanted: bool) -> None:
+        """Whether the kernel ends the connection with a reset, even if the process dies; Unix sockets have none."""
+        self.ends_in_reset = wanted
+        # The client may be gone.
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET if wanted else _PEACE)
 
     def ended(self) -> None:
         """The connection is no more. A second call does nothing."""

@@ -1,5 +1,6 @@
 """Why a handshake of the gateway failed, as the log says it (`runtime.handshake_failure`)."""
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 
@@ -14,6 +15,8 @@ def words_from_error(error: BaseException) -> str:
     """One sentence about a failed handshake."""
     if isinstance(error, TimeoutError) or (isinstance(error, ConnectionAbortedError) and "longer than" in str(error)):
         return f"the handshake took more than {limits.HANDSHAKE_SECONDS:g} s"
+    if isinstance(error, asyncio.CancelledError):
+        return "the gateway was stopped during the handshake"
     if isinstance(error, ssl.SSLCertVerificationError):
         return words_of_refusal(error.verify_code, error.verify_message)
     if isinstance(error, ssl.SSLEOFError | ConnectionError):

@@ -16,6 +16,8 @@ MAX_HEADERS = 200
 #: A request body brings so many bytes in each window of so many seconds, unless it is the upstream that does not read.
 BODY_WINDOW_SECONDS = 10.0
 MIN_BODY_BYTES = 2400
+#: Bytes of one WebSocket message of a client.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 #: Seconds for which a client may leave an answer unread, once the buffers are full.
 UNREAD_SECONDS = 30.0
 #: Seconds that closing a TLS connection may take: sending what is left, and the client's own end.

@@ -1,4 +1,4 @@
-"""HTTP/1.1 and WebSocket of one connection: uvicorn's protocols, with what they lack.
+"""HTTP/1.1 of one connection: uvicorn's protocol, with what it lacks; `websocket` is the other.
 
 Laws: a request is handed on only when its head is whole and within its bounds; whatever is odd about it ends the
 connection, as what follows could be read in two ways. Trailers never become headers. The application is told of the
@@ -12,18 +12,15 @@ from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
-from wsproto.connection import ConnectionState
-from wsproto.events import Ping
 
-from gateway.connection import CONNECTION, END, TARGET, TLS, Told
+from gateway.connection import END, TARGET
 from gateway.server import limits
 from gateway.server.attempt import Attempt
 from gateway.server.bounds import Bounds
 from gateway.server.pace import Pace
-from gateway.server.tls_context import Handshake
-
-Extensions = dict[str, Any]
+from gateway.server.told import Extensions, facts_from_transport
+from gateway.server.until_close import until_close
+from gateway.server.websocket import GatewayWebSocket
 
 
 class _RefusedError(Exception):
@@ -39,7 +36,7 @@ class GatewayHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself has it
         """Begin."""
         super().connection_made(transport)
-        self._extensions = _facts(transport, self.attempt) | {END: self._end}
+        self._extensions = facts_from_transport(transport, self.attempt) | {END: self._end}
         self.client = self.attempt.source
         self._born = self._quiet_since = self.loop.time()
         self._head_since: float | None = self._born
@@ -60,6 +57,10 @@ class GatewayHttp(HttpToolsProtocol):
         super().connection_lost(exc)
         self._abandon()
         self.attempt.ended()
+
+    def eof_received(self) -> None:
+        """The client sends no more; that ends the connection."""
+        self._leave()
 
     def data_received(self, data: bytes) -> None:
         """Parse, within the bound on what is no whole head yet."""
@@ -93,7 +94,8 @@ class GatewayHttp(HttpToolsProtocol):
         """A header; or a trailer, which nobody is shown."""
         self._count_head(len(name) + len(value))
         if self._in_head:
-            super().on_header(name, value)
+            # Blanks around a value are no part of it (RFC 9110 §5.5); the parser leaves those after it.
+            super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """Check, then hand on."""
@@ -106,6 +108,9 @@ class GatewayHttp(HttpToolsProtocol):
         target = bytes(self.url)
         extensions: Extensions = {**self._extensions, TARGET: target}
         self.scope["extensions"] = extensions
+        if self.parser.get_http_version() != "1.1":
+            # RFC 9110 §10.1.1.
+            self.expect_100_continue = False
         if self.parser.get_method() == b"CONNECT":
             self._hand_on_connect(target)
         else:
@@ -143,7 +148,7 @@ class GatewayHttp(HttpToolsProtocol):
         self._head_since = None
         if not self._is_idle and not self._gave_up():
             self._abandon()
-            self.transport.close()
+            self._leave()
             return
         body = f"{message}\n".encode("ascii")
         head = b"content-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
@@ -190,7 +195,17 @@ class GatewayHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if cycle.scope["http_version"] != "1.1":
+            cycle.keep_alive = False
+            app = until_close(app, cycle, self.attempt)
         super()._start_asgi_task(cycle, app)
+
+    def _leave(self) -> None:
+        """End the connection, once what was written is sent: unless what was written would then look whole."""
+        if self.attempt.ends_in_reset:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def _abandon(self) -> None:
         """Tell the application that nobody takes its answer: uvicorn tells only who has the last of the requests."""
@@ -245,58 +260,6 @@ class GatewayHttp(HttpToolsProtocol):
         return True
 
 
-class GatewayWebSocket(WSProtocol):
-    """One connection after the upgrade."""
-
-    bounds: Bounds
-    attempt: Attempt
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself has it
-        """Begin."""
-        super().connection_made(transport)
-        self._extensions = _facts(transport, self.attempt) | {END: self._end}
-        self.client = self.attempt.source
-        self._born = self.loop.time()
-        self._aged = False
-        self._unanswered: Ping | None = None
-
-    def data_received(self, data: bytes) -> None:
-        """The first are the head as it was received: the application is told its target."""
-        if not self.handshake_complete and TARGET not in self._extensions:
-            self._extensions[TARGET] = data.split(b" ", 2)[1]
-            self.app = _told(self.app, self._extensions)
-        super().data_received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        super().connection_lost(exc)
-        self.attempt.ended()
-
-    def handle_ping(self, event: Ping) -> None:
-        """Answer; of the pings of a client that does not read only the last, once it does (RFC 6455 §5.5.3)."""
-        if self.writable.is_set():
-            super().handle_ping(event)
-        else:
-            self._unanswered = event
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        super().resume_writing()
-        event, self._unanswered = self._unanswered, None
-        if event is not None and self.conn.state is ConnectionState.OPEN:
-            super().handle_ping(event)
-
-    def look(self, now: float) -> None:
-        """End what is too old; uvicorn pings a silent peer and ends it."""
-        if not self._aged and now - self._born > self.bounds.max_age_seconds:
-            self._aged = True
-            self.shutdown()
-
-    def _end(self) -> None:
-        """End it soon: uvicorn waits ten seconds for the client's own Close."""
-        self.loop.call_later(limits.END_SECONDS, self.transport.abort)
-
-
 def protocols(bounds: Bounds) -> tuple[type[GatewayHttp], type[GatewayWebSocket]]:
     """The two protocols of one listener."""
     facts = {"bounds": bounds}
@@ -308,21 +271,3 @@ def _heir(kind: Callable[..., GatewayWebSocket], attempt: Attempt, **facts: Any)
     protocol = kind(**facts)
     protocol.attempt = attempt
     return protocol
-
-
-def _facts(transport: asyncio.Transport, attempt: Attempt) -> Extensions:
-    handshake = cast("Handshake | None", transport.get_extra_info("ssl_object"))
-    if handshake is None:
-        return {CONNECTION: Told(source=attempt.source)}
-    facts = Told(sni=attempt.sni, source=attempt.source)
-    return {TLS: Told(handshake.context.extension(handshake)), CONNECTION: facts}
-
-
-def _told(app: ASGI3Application, extensions: Extensions) -> ASGI3Application:
-    """`app`, told of the connection: uvicorn makes the scope of a WebSocket where nothing can be added."""
-
-    async def told(scope: Any, receive: Any, send: Any) -> None:
-        scope["extensions"] = {**scope.get("extensions", {}), **extensions}
-        await app(scope, receive, send)
-
-    return cast("ASGI3Application", told)

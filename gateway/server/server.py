@@ -54,6 +54,7 @@ class GatewayServer:
             log_config=None,
             log_level="error",
             access_log=False,
+            ws_max_size=limits.MAX_MESSAGE_BYTES,
             # Ours are in `look`, which knows every phase.
             timeout_keep_alive=cast("int", bounds.idle_seconds),
         )

@@ -24,6 +24,7 @@ from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.recorded import RecordError, request_from_record
 from policies.engine.request import UNREPORTED, Request
+from policies.language.wording import quoted
 from policies.peer.presented import NO_CERTIFICATE, MalformedCertificate, Presented, PresentedCertificate
 
 #: The flag of a field of a claim, where it is not the field's name.
@@ -50,6 +51,19 @@ def too_many_words() -> ArgumentError:
     return ArgumentError(
         f"only POLICY, METHOD and URL go without an option; a caller is named by --cert FILE, {', '.join(flags)} or "
         f"{last}, as in `peergate policy explain POLICY --uri spiffe://domain/workload GET https://host/path`"
+    )
+
+
+def no_url(method: str, url: str) -> ArgumentError:
+    """The answer to fewer words than METHOD and URL, or to a caller and a METHOD in their places."""
+    words = [word for word in (method, url) if word]
+    shown = next((word for word in reversed(words) if word.isascii() and word.isalpha() and word.isupper()), "GET")
+    missing = "the URL is missing" if words else "METHOD and URL are missing"
+    if url:
+        missing += f": {quoted(url)} is neither https://host/path nor /path; a caller is named by an option"
+    return ArgumentError(
+        f"{missing}, as in `peergate policy explain POLICY --uri spiffe://domain/workload {shown} https://host/path`; "
+        "a recorded decision is asked for by --decision ID and --log FILE"
     )
 
 

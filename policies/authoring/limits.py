@@ -26,8 +26,9 @@ ANCHOR_EXPIRY_SECONDS = 30 * 86_400.0
 CRL_EXPIRY_SECONDS = 86_400.0
 #: Rules of which an explanation says why they did not match; those with the fewest failed conditions come first.
 MAX_TRACED_RULES = 20
-#: Pairs of an identity and a route of which a matrix says something of their own: about ten seconds, and 60 MB of JSON.
-MAX_MATRIX_CELLS = 1_000_000
+#: Rules in the cells of a matrix, of all cells together: fifteen seconds at most, and 30 MB of JSON. A policy of 10 000
+#: rules, each about one identity and one route, has 10 000.
+MAX_MATRIX_USES = 100_000
 #: Kinds of change that a replay keeps apart, and lines that it shows of each.
 MAX_CHANGE_GROUPS = 1000
 MAX_CHANGE_EXAMPLES = 3

@@ -23,6 +23,7 @@ from policies.language.surroundings import Surroundings
 from policies.language.wording import quoted
 from policies.language.yaml_text import node_from_bytes
 from policies.peer.presented import Presented
+from policies.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def _table(
 ) -> Iterable[Case]:
     expected = _expected(test, rules, problems)
     callers = [caller for item in test.as_ if (caller := readers.callers.caller(item)) is not None]
-    lines = [line for item in test.request if (line := readers.requests.line(item, test)) is not None]
+    malformed = expected is not None and expected.reason is Reason.REQUEST_MALFORMED
+    requests = [readers.requests.line(item, test, expects_malformed=malformed) for item in test.request]
+    lines = [line for line in requests if line is not None]
     if expected is None:
         return
     name = test.name.text if test.name is not None else ""

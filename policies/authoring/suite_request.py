@@ -38,11 +38,18 @@ class RequestReader:
         self._now = now
         self._problems = problems
 
-    def line(self, item: Scalar | RequestDocument, test: PolicyTestDocument) -> LabelledRequest | None:
-        """A request line or a mapping; None if it is wrong, which is noted."""
+    def line(
+        self, item: Scalar | RequestDocument, test: PolicyTestDocument, *, expects_malformed: bool
+    ) -> LabelledRequest | None:
+        """A request line or a mapping; None if it is wrong, which is noted.
+
+        `expects_malformed`: the test is about requests that are refused as malformed.
+        """
         before = len(self._problems)
         said = _Said(item if isinstance(item, RequestDocument) else None, test, self._defaults)
         method, target = self._target(item, said)
+        if not expects_malformed and method != method.upper() and "/" not in method:
+            self._note_small_letters(item.at if isinstance(item, Scalar) else said.scalar("method"), method)
         host = said.text("host") if target.host is None else target.host
         if host is None and len(self._problems) == before:
             self._note(item.at, "the request names no host", _FORMS)
@@ -78,6 +85,13 @@ class RequestReader:
         if path is None:
             self._note(item.at, "the request names no path", "add `path: /…`, `url: https://…` or `grpc: …`")
         return method or "", Target(None, path or "")
+
+    def _note_small_letters(self, written: Position | Scalar | None, method: str) -> None:
+        """A method with small letters is refused whatever the rules say, so `deny` would be no word about them."""
+        at = written.at if isinstance(written, Scalar) else written
+        if at is not None:
+            message = f"{quoted(method)} is no method: methods are written in capitals (RFC 9110 §9.1: case-sensitive)"
+            self._note(at, message, f"write {method.upper()}, or expect `deny because request_malformed`")
 
     def _url(self, written: Scalar, url: str) -> Target:
         try:

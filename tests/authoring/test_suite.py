@@ -6,6 +6,7 @@ import pytest
 
 from peergate.stand_ins import StandIns
 from policies.authoring.suite import Case, suite_from_bytes
+from policies.engine.evaluate import evaluate
 from policies.engine.policy_set import PolicySet
 from policies.engine.request import UNREPORTED
 from policies.language.problem import Problem
@@ -163,6 +164,9 @@ def test_a_problem_of_the_file_is_reported_where_it_stands(policy: PolicySet, te
         ("request: {method: GET, host: h}", "the request names no path"),
         ("request: {method: GET, url: 'https://h/', path: /}", "3:15: keys_conflict: `url` already says `path`"),
         ("request: {grpc: a/b, method: GET, host: h}", "3:15: keys_conflict: `grpc` already says `method`"),
+        ("request: get https://h/p", "3:15: value_invalid: `get` is no method: methods are written in capitals"),
+        ("request: Get https://h/p", "(write GET, or expect `deny because request_malformed`)"),
+        ("request: {method: get, url: 'https://h/'}", "3:24: value_invalid: `get` is no method"),
         ("source_ip: x", "3:17: value_invalid: `source_ip`: not an IP address"),
         ("time: noon", "3:12: value_invalid: `time`: `noon` is not a moment"),
         ("expect: maybe", "3:14: value_invalid: `maybe` is no expectation"),
@@ -175,6 +179,24 @@ def test_a_problem_of_a_test_is_reported_where_it_stands(policy: PolicySet, test
     rest = ", ".join(f"{name}: {value}" for name, value in others.items() if name != key)
     text = f"version: 1\ntests:\n  - {{{test}, {rest}}}\n"
     assert expected in "\n".join(map(str, problems(policy, text)))
+
+
+def test_a_method_with_small_letters_is_one_problem_wherever_it_is_said(policy: PolicySet) -> None:
+    text = """version: 1
+defaults: {method: delete}
+tests:
+  - {as: unauthenticated, request: {url: https://h/}, expect: deny}
+"""
+    (problem,) = problems(policy, text)
+    assert "a.test.yaml:2:20: value_invalid: `delete` is no method" in str(problem)
+
+
+@pytest.mark.parametrize("expected", ["deny", "allow", "deny because no_matching_rule"])
+def test_only_a_test_of_malformed_requests_may_have_one(policy: PolicySet, expected: str) -> None:
+    test = "{as: unauthenticated, request: get https://h/p, expect: %s}"
+    assert "`get` is no method" in str(problems(policy, f"version: 1\ntests:\n  - {test % expected}\n"))
+    case = one(policy, test % "deny because request_malformed")
+    assert case.expected.is_met_by(evaluate(policy, case.request))
 
 
 def test_all_problems_are_reported_at_once_and_sorted(policy: PolicySet) -> None:

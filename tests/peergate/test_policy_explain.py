@@ -69,6 +69,29 @@ def test_the_example_that_names_a_caller_can_be_followed(peergate: Peergate) -> 
     assert (ended.code, ended.err) == (1, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "method"),
+    [
+        (["web", "PUT"], "the URL is missing: `PUT` is neither https://host/path nor /path; a caller is", "PUT"),
+        (["GET", "orders"], "the URL is missing: `orders` is neither", "GET"),
+        (["GET", "a\nb"], "the URL is missing: `a\\nb` is neither", "GET"),
+        (["PUT"], "the URL is missing, as in ", "PUT"),
+        (["web"], "the URL is missing, as in ", "GET"),
+        ([], "METHOD and URL are missing, as in ", "GET"),
+    ],
+)
+def test_without_a_url_it_is_2_and_says_what_is_missing_with_a_call_that_can_be_followed(
+    peergate: Peergate, words: list[str], said: str, method: str
+) -> None:
+    ended = peergate("policy", "explain", STARTER, *words)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert said in ended.err
+    example = re.search("`peergate ([^`]*)`", ended.err)
+    assert example
+    assert f" {method} https://" in example[1]
+    assert peergate(*example[1].replace("POLICY", STARTER).split()).err == ""
+
+
 def test_no_line_ends_in_blanks_and_none_is_wider_than_the_terminal(
     peergate: Peergate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

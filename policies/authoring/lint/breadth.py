@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from policies.authoring.lint.finding import Finding, LintCode
 from policies.authoring.lint.places import Places
 from policies.engine.host import HostPattern
+from policies.engine.pattern import SegmentPattern, Wild
 from policies.engine.policy_set import PolicySet
 from policies.engine.route import Alternative
 from policies.engine.rule import Rule
@@ -45,7 +46,7 @@ def _open_findings(policy: PolicySet, rule: Rule, at: Position) -> Iterable[Find
     if any(map(_may_write, ways)):
         message = f"`{rule.id}` lets callers without a certificate change something"
         yield Finding(at, LintCode.UNAUTHENTICATED_WRITES, message, "name only `methods` that read")
-    if any(way.host is None and _is_every_path(way) for way in ways):
+    if _are_every_path([way for way in ways if way.host is None]):
         message = f"`{rule.id}` lets callers without a certificate call every path of every host"
         yield Finding(at, LintCode.UNAUTHENTICATED_WIDE, message, "name the hosts and paths that are for everybody")
 
@@ -64,6 +65,32 @@ def _may_write(way: Alternative) -> bool:
 
 def _is_every_path(way: Alternative) -> bool:
     return way.path is None or (way.path.rest and not way.path.segments)
+
+
+def _are_every_path(ways: Iterable[Alternative]) -> bool:
+    """Whether there is no path that is on none of `ways`, as on `/` and `/*/**` together.
+
+    Only wildcards count: of what a literal or a repeated name matches there is always another value. So paths differ by
+    how many segments they have, and by a slash at the end.
+    """
+    wide = [way for way in ways if not way.binds_a_name_twice]
+    if any(map(_is_every_path, wide)):
+        return True
+    shapes = {shape for way in wide if (shape := _shape(way.path)) is not None}
+    from_here = min((count for count, end in shapes if end == "/**"), default=None)
+    if from_here is None:
+        return False
+    shorter = {(count, end) for count in range(from_here) for end in ("", "/") if (count, end) != (0, "")}
+    return shorter <= shapes
+
+
+def _shape(path: SegmentPattern | None) -> tuple[int, str] | None:
+    """How many wildcards a pattern has, and how it ends; None if it has a literal."""
+    segments = () if path is None else path.segments
+    end = "/**" if path is None or path.rest else ""
+    if segments and segments[-1] == "":
+        segments, end = segments[:-1], "/"
+    return (len(segments), end) if all(isinstance(segment, Wild) for segment in segments) else None
 
 
 def _shared_hosts(policy: PolicySet) -> frozenset[HostPattern]:

@@ -6,7 +6,7 @@ Pairs that no rule is about in particular are not stored: of 10 000 identities a
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from policies.authoring.limits import MAX_MATRIX_CELLS
+from policies.authoring.limits import MAX_MATRIX_USES
 from policies.authoring.lint.places import Places
 from policies.authoring.matrix.axes import Axis, columns_of, rows_of, told_apart
 from policies.authoring.matrix.cell import EMPTY_CELL, Cell, Condition, Kind, Use, cell_from_uses
@@ -25,12 +25,18 @@ from policies.engine.limits import MAX_JOINED_PAIRS
 from policies.engine.policy_set import PolicySet
 from policies.engine.rule import Rule
 from policies.engine.selector import NO_NAMES, Anyone
+from policies.language.wording import quoted
 from policies.peer.limits import MAX_SANS
 from policies.reason import Effect
 
+_NARROW = (
+    "An identity that has any of several names, or a name with a wildcard before what tells it apart, may be the "
+    "caller of every other: narrow those, leave out files of the policy, or ask `policy explain` about single requests"
+)
+
 
 class MatrixTooLargeError(ValueError):
-    """More pairs than anybody reads."""
+    """More in the cells than anybody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,14 @@ class _Filling:
         self._of_row: list[list[Use]] = [[] for _ in rows]
         self._of_column: list[list[Use]] = [[] for _ in columns]
         self._elsewhere: list[tuple[Use, str]] = []
+        self._uses = 0
+        self._widest: tuple[int, str] = (0, "")
 
     def matrix(self) -> Matrix:
         """The filled matrix."""
         for rule in self._policy.rules:
             self._fill(rule)
+        self._count_shared()
         if self._policy.setting:
             self._add_conflicts()
         return Matrix(
@@ -111,23 +120,43 @@ class _Filling:
             said = " or ".join(self._callers(rule))
             self._elsewhere.append((Use(rule.id, rule.effect, rule.shadow, (*self._route(rule), *always)), said))
         if rule.effect is Effect.DENY and rule.anywhere:
+            self._count(rule, len(kin))
             for one in kin:
                 self._of_row[one.row].append(self._use(rule, [*self._caller(rule, one), *always]))
             return
         reached = [(reach, self._request(rule, reach)) for reach in self._reach.of(rule)]
         if rule.effect is Effect.DENY and self._denies_anyone(rule):
+            self._count(rule, len(reached))
             for reach, conditions in reached:
                 self._of_column[reach.column].append(self._use(rule, [*conditions, *always]))
             return
+        self._count(rule, len(kin) * len(reached))
         for one in kin:
             of_caller = self._caller(rule, one)
             for reach, conditions in reached:
                 use = self._use(rule, [*of_caller, *conditions, *always])
                 self._own.setdefault((one.row, reach.column), []).append(use)
-        if len(self._own) > MAX_MATRIX_CELLS:
+
+    def _count(self, rule: Rule, pairs: int) -> None:
+        """`rule` is about `pairs` of an identity and a route, or about so many of one of them."""
+        self._uses += pairs
+        self._widest = max(self._widest, (pairs, rule.id))
+        if self._uses > MAX_MATRIX_USES:
+            most, widest = self._widest
             raise MatrixTooLargeError(
-                f"rules are about more than {MAX_MATRIX_CELLS:,} pairs of an identity and a route, "
-                "which no matrix can show; ask `policy explain` about single requests"
+                f"its rules are about more than {MAX_MATRIX_USES:,} pairs of an identity and a route, a pair counted "
+                f"for each of its rules; no matrix shows so many. Most so far are of "
+                f"{quoted(widest)}: {most:,}. {_NARROW}"
+            )
+
+    def _count_shared(self) -> None:
+        """Rules about a whole row or column stand in each of its cells."""
+        of_row, of_column = list(map(len, self._of_row)), list(map(len, self._of_column))
+        shown = self._uses + sum(of_row[row] + of_column[column] for row, column in self._own)
+        if shown > MAX_MATRIX_USES:
+            raise MatrixTooLargeError(
+                f"its {len(self._own):,} cells would have {shown:,} rules in them, and no matrix shows more than "
+                f"{MAX_MATRIX_USES:,}: who denies a whole row or column stands in each of its cells. {_NARROW}"
             )
 
     def _use(self, rule: Rule, conditions: Iterable[Condition]) -> Use:

@@ -1,5 +1,7 @@
 """What an allow rule grants beyond what its author may have thought of."""
 
+import pytest
+
 from tests.authoring.lint.linted import MESH_ID, codes
 
 WEB = f'{{uri: "{MESH_ID}/web"}}'
@@ -40,3 +42,42 @@ def test_callers_without_a_certificate_may_read_what_is_named() -> None:
     assert codes(rule(listed)) == ["authenticated_writes", "unauthenticated_wide", "unauthenticated_writes"]
     assert codes(rule('allow: unauthenticated, to: {hosts: [h.svc], methods: [GET], paths: ["/**"]}')) == []
     assert codes(rule("deny: unauthenticated, to: {paths: [/a]}")) == []
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        '[/, "/*/**"]',
+        '[/, "/{a}/**"]',
+        '[/, "/*", "/*/", "/*/*/**"]',
+        '[/, /a, "/*", "/{x}/", "/*/*", "/*/*/", "/*/*/*/**", "/*/**"]',
+    ],
+)
+def test_paths_that_are_every_path_together_are_wide_for_callers_without_a_certificate(paths: str) -> None:
+    assert codes(rule(f"allow: unauthenticated, to: {{methods: [GET], paths: {paths}}}")) == ["unauthenticated_wide"]
+
+
+def test_routes_that_are_every_path_together_are_wide_for_callers_without_a_certificate() -> None:
+    to = '[{methods: [GET], paths: [/]}, {methods: [GET], paths: ["/*/**"]}]'
+    assert "unauthenticated_wide" in codes(rule(f"allow: unauthenticated, to: {to}"))
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        '["/*/**"]',
+        '[/, "/*"]',
+        '[/, "/*", "/*/*/**"]',
+        '[/, "/*/"]',
+        '[/, "/a/**"]',
+        '["/*", "/*/", "/*/*/**"]',
+        '[/, "/{a}/{a}/**"]',
+    ],
+)
+def test_paths_that_leave_out_one_are_not_wide(paths: str) -> None:
+    assert "unauthenticated_wide" not in codes(rule(f"allow: unauthenticated, to: {{methods: [GET], paths: {paths}}}"))
+
+
+def test_a_host_of_its_own_adds_nothing_to_every_host() -> None:
+    to = '[{hosts: [h.svc], methods: [GET], paths: [/]}, {methods: [GET], paths: ["/*/**"]}]'
+    assert "unauthenticated_wide" not in codes(rule(f"allow: unauthenticated, to: {to}"))

@@ -213,7 +213,31 @@ rules:
     assert (found.verdict, found.shadow) == (Verdict.ALLOW, Verdict.DENY)
 
 
-def test_more_pairs_than_can_be_shown_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policies.authoring.matrix.matrix.MAX_MATRIX_CELLS", 3)
-    with pytest.raises(MatrixTooLargeError, match="more than 3 pairs"):
-        matrix(TWO + "  - {id: x, allow: all, to: [r, wide]}")
+MANY = """
+identities: {a: {uri: "spiffe://td/a"}, b: {uri: "spiffe://td/b"}, all: {uri: "spiffe://td/**"}}
+routes: {r: {hosts: [h], methods: [GET], paths: [/x]}, wide: {hosts: [h]}}
+rules:
+  - {id: each, allow: [a, b], to: [r, wide]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("  - {id: x, allow: all, to: [r, wide]}", "more than 9 pairs .* of `x`: 6"),
+        ("  - {id: x, deny: all, to: any}\n  - {id: y, deny: all, to: any}", "more than 9 pairs .* of `each`: 6"),
+        ("  - {id: x, deny: all, to: any}", "6 cells would have 15 rules in them"),
+        ("  - {id: x, deny: anyone, to: wide}", "6 cells would have 14 rules in them"),
+    ],
+)
+def test_more_than_can_be_shown_is_refused_with_what_is_too_much(
+    rules: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policies.authoring.matrix.matrix.MAX_MATRIX_USES", 9)
+    with pytest.raises(MatrixTooLargeError, match=said):
+        matrix(MANY + rules)
+
+
+def test_as_much_as_can_be_shown_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policies.authoring.matrix.matrix.MAX_MATRIX_USES", 6)
+    assert len(matrix(MANY).own) == 6

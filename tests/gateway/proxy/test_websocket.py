@@ -65,7 +65,7 @@ class EchoServer:
 
     async def _echo(self, request: web.Request) -> web.WebSocketResponse:
         self.requests.append(request)
-        socket = web.WebSocketResponse(protocols=("chat",))
+        socket = web.WebSocketResponse(protocols=("chat",), max_msg_size=0)
         await socket.prepare(request)
         async for message in socket:
             if message.type is aiohttp.WSMsgType.TEXT:

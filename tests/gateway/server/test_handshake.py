@@ -6,16 +6,30 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.server import limits
 from gateway.server.server import GatewayServer
+from gateway.server.tls_context import GatewayContext
 from pki.authority import Authority, Issued
 from runtime import limits as bounds
 from runtime.address import TcpAddress
-from tests.gateway.server.world import QUESTION, Client, Recorder, billing, caller, context, everything, mesh, serving
+from tests.gateway.server.world import (
+    QUESTION,
+    Client,
+    Recorder,
+    billing,
+    caller,
+    context,
+    eventually,
+    everything,
+    is_cut,
+    mesh,
+    serving,
+)
 
 
 def expired() -> Issued:
@@ -165,3 +179,37 @@ def test_failures_are_logged_within_a_bound_and_the_others_counted(
                 raw.sendall(b"\x00" * 64)
                 everything(raw)
     assert 1 <= len(told(caplog)) <= 5
+
+
+def broken() -> GatewayContext:
+    raise RuntimeError("a defect")
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name.startswith("peergate")]
+
+
+def test_a_handshake_that_ends_by_a_defect_of_ours_is_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    counted: list[bool] = []
+    with serving(Recorder(), tls=broken, count=counted.append) as server, Client().raw(server) as connection:
+        assert is_cut(connection)
+        assert eventually(lambda: counted == [False])
+    assert lines(caplog) == ["a connection could not be served"]
+
+
+def test_a_handshake_that_ends_with_the_server_is_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    counted: list[bool] = []
+    with serving(Recorder(), count=counted.append) as server, Client().raw(server) as connection:
+        connection.sendall(b"\x16")
+        time.sleep(0.2)
+        server.stop(1)
+        assert is_cut(connection)
+    assert counted == [False]
+    assert causes(caplog) == ["the gateway was stopped during the handshake"]
+
+
+def test_a_handshake_that_is_done_is_counted_once() -> None:
+    counted: list[bool] = []
+    with serving(Recorder(), count=counted.append) as server:
+        assert b"200 OK" in caller().answer(server, QUESTION)
+    assert counted == [True]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.server.protocol import GatewayWebSocket
+from gateway.server.websocket import GatewayWebSocket
 from tests.gateway.server.world import Client, Recorder, caller, eventually, everything, serving
 
 FIRST = b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -82,12 +82,13 @@ def serving(
     bounds: Bounds | None = None,
     *,
     address: Address = ANYWHERE,
-    tls: Callable[[], GatewayContext] | None = None,
+    tls: Callable[[], GatewayContext | None] | None = None,
     is_balancer: Callable[[Source], bool] = lambda _: False,
+    count: Callable[[bool], None] = lambda _: None,
 ) -> Iterator[GatewayServer]:
     made = context()
     listener = listener_from_address(address)
-    server = GatewayServer(app, listener, tls or (lambda: made), bounds, is_balancer=is_balancer)
+    server = GatewayServer(app, listener, tls or (lambda: made), bounds, is_balancer=is_balancer, count=count)
     server.start()
     try:
         yield server
