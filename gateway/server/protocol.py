@@ -228,6 +228,8 @@ class GatewayHttp(HttpToolsProtocol):
             self._refuse(431, f"The request has more than {limits.MAX_HEADERS} headers.")
         if parser.should_upgrade() and parser.get_method() != b"CONNECT" and not self._should_upgrade():
             self._refuse(400, "This is no server for that protocol.")
+        if parser.should_upgrade() and parser.get_http_version() != "1.1":
+            self._refuse(400, "An upgrade needs HTTP/1.1.")
         if parser.should_upgrade() and self._should_upgrade() and not self._is_idle:
             # Nobody would hold back the answer under way any more while the client does not read.
             self._refuse(400, "An upgrade has to wait for the answer before it.")

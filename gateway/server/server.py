@@ -55,6 +55,8 @@ class GatewayServer:
             log_level="error",
             access_log=False,
             ws_max_size=limits.MAX_MESSAGE_BYTES,
+            # A compressed part is unpacked whole before its size is known.
+            ws_per_message_deflate=False,
             # Ours are in `look`, which knows every phase.
             timeout_keep_alive=cast("int", bounds.idle_seconds),
         )

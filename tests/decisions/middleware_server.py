@@ -101,9 +101,9 @@ class _NotingJudge(Judge):
 
     noted: list[Request]
 
-    def decide(self, policy: PolicySet | None, request: Request, **facts: Any) -> Any:
+    def decide(self, policy: PolicySet | None, request: Request, *facts: Any, **more: Any) -> Any:
         self.noted.append(request)
-        return super().decide(policy, request, **facts)
+        return super().decide(policy, request, *facts, **more)
 
 
 def _chain(world: World, certificate: str | None) -> list[str]:

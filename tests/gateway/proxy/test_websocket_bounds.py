@@ -74,11 +74,15 @@ def upgraded(server: GatewayServer, *headers: bytes, tls: bool = True) -> Iterat
     client = Client(billing())
     with client.connected(server) if tls else client.raw(server) as connection:
         connection.sendall(request(headers=[*_UPGRADE, *headers], close=False))
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += connection.recv(1)
-        assert got.startswith(b"HTTP/1.1 101 ")
+        assert head_of_answer(connection).startswith(b"HTTP/1.1 101 ")
         yield connection
+
+
+def head_of_answer(connection: Any) -> bytes:
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += connection.recv(1)
+    return got
 
 
 def close_code(connection: Any) -> int:
@@ -174,6 +178,24 @@ def test_an_upstream_that_goes_away_without_a_close_does_not_look_as_if_it_had_c
     answer = Accepting(frame(_TEXT, b"a"), leaves=True)
     with RecordingUpstream(answer) as upstream, proxying(upstream.url) as server, upgraded(server) as connection:
         assert close_code(connection) == 1011
+
+
+def test_nothing_is_compressed_as_it_would_be_unpacked_before_its_size_is_known() -> None:
+    offered = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+    with serving(Recorder()) as server, Client(billing()).connected(server) as connection:
+        connection.sendall(request(headers=[*_UPGRADE, offered], close=False))
+        head = head_of_answer(connection).lower()
+        assert head.startswith(b"http/1.1 101 ")
+        assert b"sec-websocket-extensions" not in head
+
+
+def test_an_upgrade_over_http_1_0_is_refused() -> None:
+    """RFC 9110 §7.8."""
+    with RecordingUpstream() as upstream, proxying(upstream.url) as server:
+        with Client(billing()).connected(server) as connection:
+            connection.sendall(request(headers=_UPGRADE, close=False).replace(b"HTTP/1.1", b"HTTP/1.0"))
+            assert head_of_answer(connection).startswith(b"HTTP/1.1 400 ")
+        assert upstream.received == []
 
 
 def test_a_message_of_just_the_bound_goes_both_ways() -> None:
