@@ -1,13 +1,14 @@
 """A WebSocket through the proxy: opened at the upstream first, then messages go both ways until one side closes."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import aiohttp
 
 from gateway.middleware.presented import Scope
 from gateway.proxy.client import UpstreamClient
-from gateway.proxy.errors import LostError, ProxyError, UnreachableError
+from gateway.proxy.errors import LostError, ProxyError, SlowError, UnreachableError
 from gateway.proxy.forwarded_headers import client_headers
 from gateway.proxy.limits import MAX_MESSAGE_BYTES
 from gateway.proxy.outgoing import Outgoing
@@ -32,13 +33,15 @@ async def forward_websocket(
         return
     async with opened:
         await send({"type": "websocket.accept", "subprotocol": opened.protocol})
-        relay = _Relay(opened, receive, send)
+        relay = _Relay(opened, client.read_seconds, receive, send)
         to_upstream = asyncio.ensure_future(relay.from_client())
         to_client = asyncio.ensure_future(relay.from_upstream())
         try:
             await asyncio.wait({to_upstream, to_client}, return_when=asyncio.FIRST_COMPLETED)
             if to_client.done():
                 await to_client
+            elif relay.stuck is not None:
+                raise relay.stuck
         finally:
             to_upstream.cancel()
             to_client.cancel()
@@ -74,27 +77,40 @@ async def _refuse(scope: Scope, error: aiohttp.WSServerHandshakeError, send: Any
 
 
 class _Relay:
-    """Two open WebSockets."""
+    """Two open WebSockets. `stuck`: the upstream has left a message for too long."""
 
-    def __init__(self, opened: aiohttp.ClientWebSocketResponse, receive: Any, send: Any) -> None:
+    def __init__(self, opened: aiohttp.ClientWebSocketResponse, take_seconds: float, receive: Any, send: Any) -> None:
+        """`take_seconds`: for which the upstream may leave a message."""
         self._opened = opened
+        self._take_seconds = take_seconds
         self._receive = receive
         self._send = send
         self._is_client_gone = False
+        self.stuck: SlowError | None = None
 
     async def from_client(self) -> None:
-        """Pass on what the client sends, its Close as well."""
+        """Pass on what the client sends, its Close as well. Raises SlowError if the upstream does not take it."""
         opened = self._opened
         while (message := await self._receive())["type"] != "websocket.disconnect":
             if (text := message.get("text")) is not None:
-                await opened.send_str(text)
+                await self._taken(opened.send_str(text))
             else:
-                await opened.send_bytes(message.get("bytes") or b"")
+                await self._taken(opened.send_bytes(message.get("bytes") or b""))
         self._is_client_gone = True
         await opened.close(code=_sendable(message.get("code")))
 
+    async def _taken(self, sending: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(self._take_seconds):
+                await sending
+        except TimeoutError:
+            # At once: a Close would wait for the upstream, too. There is no public way, so a test sees to it.
+            self._opened._response.close()
+            self.stuck = SlowError(f"the upstream took nothing of a WebSocket for {self._take_seconds:g} s")
+            raise self.stuck from None
+
     async def from_upstream(self) -> None:
-        """Pass on what the upstream sends, its Close as well. Raises LostError if it ends without."""
+        """Pass on what the upstream sends, its Close as well. Raises ProxyError if it ends without."""
         while True:
             message = await self._opened.receive()
             if message.type is aiohttp.WSMsgType.TEXT:
@@ -107,7 +123,7 @@ class _Relay:
                 await self._send({"type": "websocket.close", "code": _sendable(self._opened.close_code)})
                 return
             else:
-                raise LostError(_why_lost(message))
+                raise self.stuck or LostError(_why_lost(message))
 
 
 def _why_lost(message: aiohttp.WSMessage) -> str:

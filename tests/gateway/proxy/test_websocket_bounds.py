@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha1
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -178,6 +178,51 @@ def test_an_upstream_that_goes_away_without_a_close_does_not_look_as_if_it_had_c
     answer = Accepting(frame(_TEXT, b"a"), leaves=True)
     with RecordingUpstream(answer) as upstream, proxying(upstream.url) as server, upgraded(server) as connection:
         assert close_code(connection) == 1011
+
+
+def test_an_upstream_that_takes_nothing_does_not_hold_the_connection_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    over = threading.Event()
+
+    class Stuck(Accepting):
+        def __call__(self, connection: socket.socket, head: bytes) -> None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            with suppress(OSError):
+                super().__call__(cast("socket.socket", _Deaf(connection, over)), head)
+
+    with (
+        RecordingUpstream(Stuck()) as upstream,
+        proxying(upstream.url, read_seconds=1.0) as server,
+        upgraded(server) as connection,
+    ):
+        sender = threading.Thread(target=lambda: _send_until_it_ends(connection))
+        sender.start()
+        try:
+            assert close_code(connection) == 1011
+        finally:
+            connection.close()
+            sender.join(10)
+            over.set()
+    assert "the upstream took nothing of a WebSocket for 1 s" in "".join(said(caplog))
+
+
+class _Deaf:
+    """A connection of which nothing is read."""
+
+    def __init__(self, connection: socket.socket, over: threading.Event) -> None:
+        self.sendall = connection.sendall
+        self._over = over
+
+    def recv(self, _: int) -> bytes:
+        self._over.wait(20)
+        return b""
+
+
+def _send_until_it_ends(connection: Any) -> None:
+    with suppress(OSError, ValueError):
+        for _ in range(200):
+            connection.sendall(frame(_BINARY, bytes(256 * 1024), mask=True))
 
 
 def test_nothing_is_compressed_as_it_would_be_unpacked_before_its_size_is_known() -> None:
