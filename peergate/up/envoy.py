@@ -5,14 +5,17 @@ import socket
 import ssl
 import time
 from contextlib import closing
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from threading import Event, Lock, RLock, Thread
 
+from extauth.native.change import NO_CHANGE, change_from_policies, heeding_changes, matcher_from_change
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
 from extauth.native.filters import (
     POLICY,
+    change_filter,
     discovered_filters,
     manager_options,
     network_filters,
@@ -44,7 +47,7 @@ from runtime.listener_tls import LiveTls
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("envoy")
-LISTENER_FILE, POLICY_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "shadow", "told"
+LISTENER_FILE, POLICY_FILE, CHANGE_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "change", "shadow", "told"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
 _NOT_TAKEN = policy_filter(asking_everything("policy-not-taken"))
@@ -76,6 +79,9 @@ class UpEnvoy:
         self._applied: tuple[PolicySet | None, float] = (None, inf)
         self._told = NOTHING_MORE
         self._taken = Taken()
+        # The policy that Envoy was told, and what was new since the last one that it has taken.
+        self._known: PolicySet | None = None
+        self._change = NO_CHANGE
         #: Why Envoy does not have the policy that is in force; empty if it has.
         self.trouble = ""
         # What an Envoy would start with is a policy that is not in force.
@@ -116,8 +122,10 @@ class UpEnvoy:
             self._told = self._told if told is None else told
             # INVARIANT: what is written in part only is due, until it is written whole.
             self._applied = policy, -inf
+            self._write_change(policy)
             compiled = self._compiled(policy, now)
             self._write_policy(compiled)
+            self._known = policy
             shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
             self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
             self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
@@ -165,16 +173,31 @@ class UpEnvoy:
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
             return asking_everything("internal-error")
 
+    def _write_change(self, policy: PolicySet | None) -> None:
+        """Have Envoy ask about what is new in `policy`, until it has it. Raises OSError as `_write_policy`."""
+        if policy is not None and self._known is not None:
+            self._change = self._change.joined(change_from_policies(self._known, policy))
+        self._tell_policy(CHANGE_FILE, change_filter(matcher_from_change(self._change)))
+
     def _write_policy(self, compiled: Compiled) -> None:
         """Raises OSError; then Envoy asks about every request, or has ended: the old policy does not stay in force."""
+        heeding = replace(compiled, decides=heeding_changes(compiled))
+        self._tell_policy(POLICY_FILE, policy_filter(heeding))
+        self.trouble, self._is_outdated = "", False
+        self._taken.tell(self._files.version(POLICY_FILE))
+
+    def _tell_policy(self, name: str, resource: Json) -> None:
         try:
             self._files.keep_spare(POLICY_FILE, EXTENSION, _NOT_TAKEN)
-            self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+            self._files.write(name, EXTENSION, resource)
         except OSError as error:
             self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
             raise
-        self.trouble, self._is_outdated = "", False
-        self._taken.tell(self._files.version(POLICY_FILE))
+
+    def _forget_change(self) -> None:
+        """Envoy has the policy with all that was new in it. Raises OSError; then it goes on asking."""
+        self._change = NO_CHANGE
+        self._files.write(CHANGE_FILE, EXTENSION, change_filter(None))
 
     def _ask_everything(self, why: str) -> None:
         """Whatever policy Envoy has, it decides nothing by it any more."""
@@ -201,6 +224,8 @@ class UpEnvoy:
         version = process.admin.filter_version(POLICY)
         with self._applying:
             if not self._taken.is_refused(version):
+                if version == self._files.version(POLICY_FILE):
+                    self._forget_change()
                 return
             if self._files.holds(POLICY_FILE, EXTENSION, _NOT_TAKEN):
                 self._end_envoy("takes no policy any more")
@@ -230,7 +255,13 @@ class UpEnvoy:
             native=NativeFilters(
                 of_connection=tuple(network_filters(stamp)),
                 of_request=tuple(
-                    discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), source(TOLD_FILE), self._authorization)
+                    discovered_filters(
+                        source(POLICY_FILE),
+                        source(CHANGE_FILE),
+                        source(SHADOW_FILE),
+                        source(TOLD_FILE),
+                        self._authorization,
+                    )
                 ),
                 of_manager=manager_options(),
                 of_route=route_options(),

@@ -115,9 +115,7 @@ def load(files: Files, previous: PolicySet | None, memory: LoadMemory) -> Loaded
 def decisions(policy: PolicySet) -> list[Decision]:
     peers = [presented_from_der(leaf.der, []) for leaf in LEAVES.values()]
     paths = ("/v1/things", "/v2/things", "/night", "/pci", "/other")
-    return [
-        evaluate(policy, request(peer, path, host="api.prod.svc", time=NOW)) for peer in peers for path in paths
-    ]
+    return [evaluate(policy, request(peer, path, host="api.prod.svc", time=NOW)) for peer in peers for path in paths]
 
 
 def native(policy: PolicySet) -> str:

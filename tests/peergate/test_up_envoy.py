@@ -13,18 +13,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from extauth.native.compile import Compiled
+from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.files import EnvoyFiles
 from extauth.native.told import Told, told_from_line
 from peergate.demo.client import Credentials, client_context
 from peergate.demo.upstream import EchoUpstream
 from peergate.up.configuration import UpSettings
-from peergate.up.envoy import POLICY_FILE, UpEnvoy
+from peergate.up.envoy import CHANGE_FILE, POLICY_FILE, UpEnvoy
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from runtime.address import TcpAddress, UnixAddress
@@ -360,6 +361,97 @@ def test_a_change_of_the_policy_is_in_force_on_an_open_connection(world: World) 
     assert caller.status("/v1/a") == 403
 
 
+@contextmanager
+def compiling(world: World, monkeypatch: pytest.MonkeyPatch, text: str = POLICY) -> Iterator[None]:
+    """The policy `text` is compiled, as long as the block lasts."""
+    begun, go_on = Event(), Event()
+    policy = world.policy(text)
+
+    def slow(*arguments: Any, **more: Any) -> Compiled:
+        begun.set()
+        assert go_on.wait(20)
+        return compiled_from_policy(*arguments, **more)
+
+    monkeypatch.setattr("peergate.up.envoy.compiled_from_policy", slow)
+    thread = Thread(target=world.envoy.apply, args=(policy, time.time()))
+    thread.start()
+    try:
+        assert begun.wait(5)
+        yield
+    finally:
+        go_on.set()
+        thread.join()
+        monkeypatch.undo()
+
+
+def test_a_revoked_certificate_is_asked_about_while_the_policy_is_still_compiled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate]))
+    with compiling(world, monkeypatch):
+        assert within(1, lambda: caller.status() == 403)
+        assert other.status() == 200
+    assert caller.status() == 403
+    assert within(2, lambda: marked(world) == 0)
+    assert (caller.status(), other.status()) == (403, 200)
+
+
+def test_a_caller_whom_a_new_rule_names_is_asked_about_until_envoy_has_the_policy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = "spiffe://acme.internal/ns/prod/sa/another"
+    both = POLICY.replace("  - {id: tells", f'  - {{id: b, allow: {{uri: "{another}"}}, to: any}}\n  - {{id: tells')
+    caller, other = world.caller(), world.caller("other", uri=another)
+    world.apply(both)
+    assert within(2, lambda: other.status() == 200)
+    with compiling(world, monkeypatch, both + "  - {id: not-v1b, deny: billing, to: {paths: [/v1/b]}}\n"):
+        assert within(1, lambda: caller.status("/v1/b") == 403)
+        # Nobody answers; what the rule is not about is decided again as soon as Envoy has it.
+        assert (caller.status(), other.status()) == (403, 200)
+    assert within(2, lambda: caller.status() == 200)
+    assert caller.status("/v1/b") == 403
+
+
+def test_what_is_new_is_asked_about_until_envoy_has_the_last_of_several_policies(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (world.caller(name) for name in ("one", "two", "three"))
+    crl = world.folder / "crls" / "a.crl"
+    with monkeypatch.context() as patched:
+        patched.setattr("runtime.envoy.admin.Admin.filter_version", lambda *_: "another")
+        patched.setattr("peergate.up.taken.TAKE_SECONDS", 60.0)
+        crl.write_bytes(world.authority.crl([first.certificate], number=2))
+        world.apply()
+        crl.write_bytes(world.authority.crl([first.certificate, second.certificate], number=3))
+        world.apply()
+        assert marked(world) >= 2
+        assert within(2, lambda: first.status() == second.status() == 403)
+        assert third.status() == 200
+    assert within(2, lambda: marked(world) == 0)
+    assert (first.status(), second.status(), third.status()) == (403, 403, 200)
+
+
+def test_a_change_that_cannot_be_written_leaves_no_policy_before_it_in_force(world: World) -> None:
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    obstacle = world.folder / "run" / CHANGE_FILE / f".{CHANGE_FILE}"
+    obstacle.mkdir()
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate]))
+    with pytest.raises(OSError, match="directory"):
+        world.apply()
+    assert within(2, lambda: caller.status() == other.status() == 403)
+    obstacle.rmdir()
+    assert within(3, lambda: other.status() == 200)
+    assert caller.status() == 403
+
+
+def marked(world: World) -> int:
+    """How often Envoy is told to ask: once for a caller, and for each way in which a serial number is written."""
+    return (world.folder / "run" / CHANGE_FILE / f"{CHANGE_FILE}.json").read_text().count("ask:change")
+
+
 def test_a_change_of_what_the_access_log_tells_counts_on_open_connections(world: World) -> None:
     caller = world.caller()
     assert caller.status() == 200
@@ -549,7 +641,7 @@ def test_a_policy_that_envoy_refuses_leaves_none_before_it_in_force(
 def test_a_policy_that_cannot_be_written_leaves_none_before_it_in_force(world: World) -> None:
     caller = world.caller()
     assert caller.status() == 200
-    obstacle = world.folder / "run" / f".{POLICY_FILE}"
+    obstacle = world.folder / "run" / POLICY_FILE / f".{POLICY_FILE}"
     obstacle.mkdir()
     with pytest.raises(OSError, match="directory"):
         world.apply(POLICY + "  - {id: nobody, deny: anyone, to: any}\n")
@@ -563,7 +655,7 @@ def test_a_policy_that_cannot_be_written_leaves_none_before_it_in_force(world: W
 def test_where_nothing_can_be_told_at_all_there_is_no_envoy_until_it_can(world: World) -> None:
     caller = world.caller()
     assert caller.status() == 200
-    obstacle = world.folder / "run" / f".{POLICY_FILE}"
+    obstacle = world.folder / "run" / POLICY_FILE / f".{POLICY_FILE}"
     obstacle.mkdir()
     (world.folder / "run" / f"{POLICY_FILE}.spare.json").unlink()
     with pytest.raises(OSError, match="directory"):
