@@ -35,6 +35,7 @@ from extauth.native.mentioned import Mentioned, mentioned_by_policy
 from extauth.native.names import Names, asked
 from extauth.native.places import AUTHORITY, METHOD, Places
 from extauth.native.serials import serial_texts
+from extauth.native.unknown import denies_whom_envoy_does_not_know
 from extauth.native.validity import carries_one_of, short_path, validity
 from policies.engine.limits import MAX_METHOD_CHARS
 from policies.engine.policy_set import PolicySet
@@ -79,6 +80,8 @@ def compiled_from_policy(
         admission = "strict_sni"
     if isinstance(admission, str):
         return asking_everything(admission)
+    if denies_whom_envoy_does_not_know(policy):
+        return Compiled(in_order([], asked("identity")), None, admission)
     mentioned = mentioned_by_policy(policy)
     entries = [_Entry(policy, entry, ports, mentioned) for entry in admission.judged]
     gates = [

@@ -14,6 +14,7 @@ from policies.language.codes import Code
 from policies.language.compiler.conditions import Conditions
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.identities import Identities
+from policies.language.compiler.parts import Parts
 from policies.language.compiler.routes import Routes
 from policies.language.compiler.rules import Rules
 from policies.language.compiler.trust import trust_store
@@ -70,7 +71,7 @@ def load_policy(
     problems = [problem for file in read.values() for problem in file.problems]
     documents = [file.document for file in read.values() if file.document is not None]
     findings = Findings(complete=len(documents) == len(read), whole=not problems)
-    compilation = _Compilation(documents, witnessed, findings)
+    compilation = _Compilation(documents, witnessed, Parts(memory.parts), findings)
     trust = compilation.trust(previous, live)
     digests = {name: file.sha256 for name, file in read.items()}
     known = memory.known_rules(digests, compilation.domains, surroundings)
@@ -83,7 +84,8 @@ def load_policy(
     generation = content.hex()[:_GENERATION_DIGITS]
     if known is None:
         policy = compilation.policy(trust, generation, content)
-        rules = CompiledRules(digests, compilation.domains, witnessed.timezones, policy)
+        found = compilation.parts.found
+        rules = CompiledRules(digests, compilation.domains, witnessed.timezones, policy, found)
     else:
         rules = replace(known, policy=known.policy.renewed(trust, generation, content))
     return Loaded(rules.policy, (), LoadMemory(read, rules))
@@ -92,7 +94,10 @@ def load_policy(
 class _Compilation:
     """All files of one set together. Its trust first: what a SPIFFE ID means depends on it."""
 
-    def __init__(self, documents: list[PolicyDocument], surroundings: Surroundings, findings: Findings) -> None:
+    def __init__(
+        self, documents: list[PolicyDocument], surroundings: Surroundings, parts: Parts, findings: Findings
+    ) -> None:
+        self.parts = parts
         self._documents = documents
         self._surroundings = surroundings
         self._findings = findings
@@ -114,12 +119,13 @@ class _Compilation:
         zones = self._defined("zone", (zone for file in documents for zone in file.zones))
         identities = self._defined("identity", (item for file in documents for item in file.identities))
         routes = self._defined("route", (route for file in documents for route in file.routes))
-        self._routes = Routes(routes, self._findings)
+        self._routes = Routes(routes, self.parts, self._findings)
         self._rules = Rules(
-            Identities(identities, self._entries, self.domains, self._findings),
+            Identities(identities, self._entries, self.domains, self.parts, self._findings),
             self._routes,
             Conditions(zones, self._surroundings, self._findings),
             routes,
+            self.parts,
             self._findings,
         )
         self._check_versions()

@@ -4,12 +4,13 @@ Law: a load that takes from it gives what it would give without. So only what de
 taken, and nothing that is taken changes. It is of the last load alone, however many there were.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from hashlib import sha256
 
 from policies.engine.policy_set import PolicySet
+from policies.language.compiler.parts import NO_PARTS, Part
 from policies.language.document import PolicyDocument
 from policies.language.problem import Problem
 from policies.language.reading import document_from_bytes
@@ -30,13 +31,14 @@ class CompiledRules:
     """Rules without a problem: those of `policy`.
 
     They follow from `digests` (name of a policy file -> SHA-256 of its content), `domains` (SPIFFE trust domain ->
-    entry) and `timezones`, and from nothing else.
+    entry) and `timezones`, and from nothing else. `parts`: the single ones.
     """
 
     digests: Mapping[str, bytes]
     domains: Mapping[str, str]
     timezones: Mapping[str, tzinfo]
     policy: PolicySet
+    parts: Mapping[Hashable, Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class LoadMemory:
 
     files: Mapping[str, ReadFile] = field(default_factory=dict)
     rules: CompiledRules | None = None
+
+    @property
+    def parts(self) -> Mapping[Hashable, Part]:
+        """What single documents compiled to."""
+        return NO_PARTS if self.rules is None else self.rules.parts
 
     def file(self, name: str, data: bytes) -> ReadFile:
         """The policy file `name` with this content: as it was read before, if it is known."""

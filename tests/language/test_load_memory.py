@@ -96,6 +96,12 @@ EDITS: list[Edit] = [
     _put("blocked.yaml", BLOCKED.replace("deny: a", "deny: nobody-knows")),
     _put("blocked.yaml", BLOCKED + "  - {id: more, deny: b, to: open, mode: shadow}\n"),
     _gone("blocked.yaml"),
+    _put("another.yaml", f"version: 1\nidentities: {{e: {{any: [a, b]}}, f: {{uri: 'spiffe://{TD}/f'}}}}\n"),
+    _put("another.yaml", "version: 1\nscope: {hosts: [api.prod.svc]}\nrules: [{id: s, allow: b, to: open}]\n"),
+    _put("another.yaml", "version: 1\nmode: shadow\nrules: [{id: s, deny: b, to: {grpc: [acme.Ledger/Post]}}]\n"),
+    _put("another.yaml", "version: 1\nroutes: {open: {paths: [/other]}}\n"),
+    _put("another.yaml", "version: 1\ntrust: {partners: {anchors: [root.pem]}}\n"),
+    _gone("another.yaml"),
     _put("zones.yaml", ZONES),
     _put("zones.yaml", ZONES.replace("10.0.0.0/8", "10.0.0.0/99")),
     _put("zones.yaml", "version: 1\nstrict_sni: true\n"),
@@ -203,6 +209,39 @@ def test_only_the_file_that_changed_is_read_again() -> None:
     second = load({**first_files(), "blocked.yaml": BLOCKED.encode() + b"# more\n"}, None, first.memory)
     assert second.memory.files["main.yaml"] is first.memory.files["main.yaml"]
     assert second.memory.files["blocked.yaml"] is not first.memory.files["blocked.yaml"]
+
+
+def test_what_a_file_that_is_the_same_compiled_to_is_taken_again() -> None:
+    first = load(first_files(), None, NOTHING_LOADED).policy
+    second = load({**first_files(), "blocked.yaml": BLOCKED.encode()}, first, NOTHING_LOADED)
+    third = load({**first_files(), "blocked.yaml": BLOCKED.encode() + b"# more\n"}, first, second.memory).policy
+    assert second.policy is not None
+    assert third is not None
+    rules = {rule.id: rule for rule in second.policy.rules}
+    # A rule with times depends on more than its document; a file that was read again has other documents.
+    assert {rule.id for rule in third.rules if rule is rules[rule.id]} == {"a-open", "b-open"}
+    assert third.routes[0] is second.policy.routes[0]
+    assert third.identities[0].selector is second.policy.identities[0].selector
+
+
+def test_a_route_whose_place_among_the_routes_is_another_is_compiled_again() -> None:
+    first = load(first_files(), None, NOTHING_LOADED)
+    files = {**first_files(), "a.yaml": b"version: 1\nrules: [{id: first, deny: a, to: {hosts: [x.example]}}]\n"}
+    second = load(files, first.policy, first.memory)
+    check_same(second, load(files, None, NOTHING_LOADED))
+    assert second.policy is not None
+    assert [way.route for route in second.policy.routes for way in route.alternatives] == [0, 1, 2]
+
+
+def test_identities_are_compiled_again_when_trust_entries_are_others() -> None:
+    trust = b"version: 1\ntrust: {partners: {anchors: [root.pem]}}\n"
+    named = MAIN.replace("identities:\n", "identities:\n  d: {dns: d.example}\n").encode()
+    first = load({**first_files(), "main.yaml": named}, None, NOTHING_LOADED)
+    assert first.policy is not None
+    two = {**first_files(), "main.yaml": named, "trust.yaml": trust}
+    second = load(two, first.policy, first.memory)
+    assert [problem.code for problem in second.problems] == ["trust_unnamed"]
+    check_same(second, load(two, None, NOTHING_LOADED))
 
 
 def test_the_same_content_under_another_name_is_read_again_as_problems_name_the_file() -> None:
