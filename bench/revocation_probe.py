@@ -31,8 +31,8 @@ from runtime.listener import bound_from_address
 #: Seconds between two requests of one caller, and until a refusal that has not come will not come.
 PACE = 0.01
 PATIENCE_SECONDS = 60.0
-#: Seconds that the last caller goes on after each refusal, for what is compiled later.
-AFTER_SECONDS = 10.0
+#: Seconds that the last caller goes on after each refusal, for what is compiled and taken later.
+AFTER_SECONDS = 20.0
 
 
 class OpenConnection:

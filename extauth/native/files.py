@@ -69,6 +69,10 @@ class EnvoyFiles:
         content = self._written.get(name)
         return "" if content is None else _version(content)
 
+    def size(self, name: str) -> int:
+        """Bytes of the resource that is in force; 0 if there is none."""
+        return len(self._written.get(name, b""))
+
     def _put(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(0o700, exist_ok=True)
         replacement = path.parent / f".{path.stem}"

@@ -10,12 +10,11 @@ from math import inf
 from pathlib import Path
 from threading import Event, Lock, RLock, Thread
 
-from extauth.native.change import NO_CHANGE, change_from_policies, heeding_changes, matcher_from_change
+from extauth.native.change import heeding_changes
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
 from extauth.native.filters import (
     POLICY,
-    change_filter,
     discovered_filters,
     manager_options,
     network_filters,
@@ -28,6 +27,7 @@ from extauth.native.handshakes import handshake_log
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
 from extauth.native.told import NOTHING_MORE, Told
+from peergate.up.change import CHANGE_FILE, TellChange
 from peergate.up.configuration import UpSettings
 from peergate.up.taken import Taken
 from policies.engine.policy_set import PolicySet
@@ -47,7 +47,7 @@ from runtime.listener_tls import LiveTls
 from runtime.service_log import service_logger
 
 _LOGGER = service_logger("envoy")
-LISTENER_FILE, POLICY_FILE, CHANGE_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "change", "shadow", "told"
+LISTENER_FILE, POLICY_FILE, SHADOW_FILE, TOLD_FILE = "listener", "policy", "shadow", "told"
 #: Seconds between two looks at the process and at the files of the listener's certificate.
 LOOK_SECONDS = 0.25
 _NOT_TAKEN = policy_filter(asking_everything("policy-not-taken"))
@@ -76,12 +76,11 @@ class UpEnvoy:
         self._thread = Thread(target=self._look_after, name="envoy", daemon=True)
         # Policies are applied by the thread that loads them, and again by the one that looks after Envoy.
         self._applying = RLock()
-        self._applied: tuple[PolicySet | None, float] = (None, inf)
+        # When what Envoy has is to be compiled anew, epoch seconds.
+        self._until = inf
         self._told = NOTHING_MORE
         self._taken = Taken()
-        # The policy that Envoy was told, and what was new since the last one that it has taken.
-        self._known: PolicySet | None = None
-        self._change = NO_CHANGE
+        self._change = TellChange(self._files, POLICY_FILE)
         #: Why Envoy does not have the policy that is in force; empty if it has.
         self.trouble = ""
         # What an Envoy would start with is a policy that is not in force.
@@ -116,23 +115,30 @@ class UpEnvoy:
     def apply(self, policy: PolicySet | None, now: float, told: Told | None = None) -> None:
         """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError.
 
+        What is new is told at once; a large policy waits where that is all (`peergate.up.change`).
         `told`: what its access log tells from now on; None = what it has told.
         """
+        # Not held up by a policy that is being compiled in the other thread.
+        may_wait = told is None or told == self._told
+        if self._tell_change(policy, now) and may_wait:
+            return
         with self._applying:
             self._told = self._told if told is None else told
-            # INVARIANT: what is written in part only is due, until it is written whole.
-            self._applied = policy, -inf
-            self._write_change(policy)
-            compiled = self._compiled(policy, now)
-            self._write_policy(compiled)
-            self._known = policy
-            shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
-            self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
-            self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
-            stamp = "" if compiled.admission is None else compiled.admission.stamp
-            self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
-            until = inf if compiled.admission is None else compiled.admission.until
-            self._applied = policy, until if until > now else inf
+            self._apply_whole(policy, now)
+
+    def _apply_whole(self, policy: PolicySet | None, now: float) -> None:
+        # INVARIANT: what is written in part only is due, until it is written whole.
+        self._until = -inf
+        compiled = self._compiled(policy, now)
+        self._write_policy(compiled)
+        self._change.written(policy)
+        shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
+        self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
+        self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
+        stamp = "" if compiled.admission is None else compiled.admission.stamp
+        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
+        until = inf if compiled.admission is None else compiled.admission.until
+        self._until = until if until > now else inf
 
     def tell(self, told: Told) -> None:
         """Have the access log tell this, with the policy as it is. Raises OSError."""
@@ -173,31 +179,27 @@ class UpEnvoy:
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
             return asking_everything("internal-error")
 
-    def _write_change(self, policy: PolicySet | None) -> None:
-        """Have Envoy ask about what is new in `policy`, until it has it. Raises OSError as `_write_policy`."""
-        if policy is not None and self._known is not None:
-            self._change = self._change.joined(change_from_policies(self._known, policy))
-        self._tell_policy(CHANGE_FILE, change_filter(matcher_from_change(self._change)))
+    def _tell_change(self, policy: PolicySet | None, now: float) -> bool:
+        """Whether the policy itself may wait. Raises OSError as `_write_policy`."""
+        try:
+            return self._change.tell(policy, now, native=self._settings.native)
+        except OSError as error:
+            with self._applying:
+                self._until = -inf
+                self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
+            raise
 
     def _write_policy(self, compiled: Compiled) -> None:
         """Raises OSError; then Envoy asks about every request, or has ended: the old policy does not stay in force."""
         heeding = replace(compiled, decides=heeding_changes(compiled))
-        self._tell_policy(POLICY_FILE, policy_filter(heeding))
-        self.trouble, self._is_outdated = "", False
-        self._taken.tell(self._files.version(POLICY_FILE))
-
-    def _tell_policy(self, name: str, resource: Json) -> None:
         try:
             self._files.keep_spare(POLICY_FILE, EXTENSION, _NOT_TAKEN)
-            self._files.write(name, EXTENSION, resource)
+            self._files.write(POLICY_FILE, EXTENSION, policy_filter(heeding))
         except OSError as error:
             self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
             raise
-
-    def _forget_change(self) -> None:
-        """Envoy has the policy with all that was new in it. Raises OSError; then it goes on asking."""
-        self._change = NO_CHANGE
-        self._files.write(CHANGE_FILE, EXTENSION, change_filter(None))
+        self.trouble, self._is_outdated = "", False
+        self._taken.tell(self._files.version(POLICY_FILE))
 
     def _ask_everything(self, why: str) -> None:
         """Whatever policy Envoy has, it decides nothing by it any more."""
@@ -225,7 +227,7 @@ class UpEnvoy:
         with self._applying:
             if not self._taken.is_refused(version):
                 if version == self._files.version(POLICY_FILE):
-                    self._forget_change()
+                    self._change.taken()
                 return
             if self._files.holds(POLICY_FILE, EXTENSION, _NOT_TAKEN):
                 self._end_envoy("takes no policy any more")
@@ -297,17 +299,17 @@ class UpEnvoy:
             raise
         return process
 
-    def _compile_again_after_an_end(self) -> None:
+    def _compile_what_is_due(self) -> None:
         """A CA has ended, or the last current CRL: what Envoy has would ask about every request from now on.
 
-        Or something could not be written.
+        Or something could not be written, or a policy has waited long enough.
         """
         if not self._applying.acquire(blocking=False):
             return  # a policy is being applied
         try:
-            policy, until = self._applied
-            if (now := time.time()) > until:
-                self.apply(policy, now)
+            now = time.time()
+            if now > self._until or self._change.is_due(now):
+                self._apply_whole(self._change.latest, now)
         finally:
             self._applying.release()
 
@@ -318,7 +320,7 @@ class UpEnvoy:
                     self._start_again(self._process)
                 if self._tls.renewed() is not None:
                     self._write_server_certificate()
-                self._compile_again_after_an_end()
+                self._compile_what_is_due()
                 self._look_whether_the_policy_is_taken()
             except Exception:
                 if times := self._complaint.due():

@@ -24,10 +24,13 @@ from extauth.native.files import EnvoyFiles
 from extauth.native.told import Told, told_from_line
 from peergate.demo.client import Credentials, client_context
 from peergate.demo.upstream import EchoUpstream
+from peergate.up.change import CHANGE_FILE
 from peergate.up.configuration import UpSettings
-from peergate.up.envoy import CHANGE_FILE, POLICY_FILE, UpEnvoy
+from peergate.up.envoy import POLICY_FILE, UpEnvoy
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
+from policies.language.load import Loaded
+from policies.language.load_memory import NOTHING_LOADED, LoadMemory
 from runtime.address import TcpAddress, UnixAddress
 from runtime.envoy.proto_json import Json
 from runtime.errors import ConfigurationError, ListenError
@@ -56,9 +59,12 @@ class World:
     upstream: EchoUpstream
     open: ExitStack
 
-    def policy(self, text: str = POLICY) -> PolicySet:
+    def loaded(self, text: str = POLICY, memory: LoadMemory = NOTHING_LOADED) -> Loaded:
         (self.folder / "policy.yaml").write_text(text)
-        loaded = loaded_from_reading(PolicySource(str(self.folder / "policy.yaml")).reading())
+        return loaded_from_reading(PolicySource(str(self.folder / "policy.yaml")).reading(), None, memory)
+
+    def policy(self, text: str = POLICY, memory: LoadMemory = NOTHING_LOADED) -> PolicySet:
+        loaded = self.loaded(text, memory)
         assert loaded.policy is not None, loaded.problems
         return loaded.policy
 
@@ -431,6 +437,26 @@ def test_what_is_new_is_asked_about_until_envoy_has_the_last_of_several_policies
         assert third.status() == 200
     assert within(2, lambda: marked(world) == 0)
     assert (first.status(), second.status(), third.status()) == (403, 403, 200)
+
+
+def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peergate.up.change.LARGE_BYTES", 10)
+    monkeypatch.setattr("peergate.up.change.QUIET_SECONDS", 2.0)
+    caller, other = world.caller(), world.caller("other")
+    memory = world.loaded().memory
+    world.envoy.apply(world.policy(memory=memory), time.time())
+    assert caller.status() == other.status() == 200
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate], number=2))
+    policy = world.policy(memory=memory)
+    world.envoy.apply(policy, time.time())
+    assert within(1, lambda: caller.status() == 403)
+    assert policy.generation not in (world.folder / "run" / POLICY_FILE / f"{POLICY_FILE}.json").read_text()
+    assert other.status() == 200
+    assert within(4, lambda: marked(world) == 0)
+    assert policy.generation in (world.folder / "run" / POLICY_FILE / f"{POLICY_FILE}.json").read_text()
+    assert (caller.status(), other.status()) == (403, 200)
 
 
 def test_a_change_that_cannot_be_written_leaves_no_policy_before_it_in_force(world: World) -> None:
