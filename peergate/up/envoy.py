@@ -27,6 +27,7 @@ from extauth.native.handshakes import handshake_log
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
 from extauth.native.told import NOTHING_MORE, Told
+from extauth.wire.errors import EncodeError
 from peergate.up.change import CHANGE_FILE, TellChange
 from peergate.up.configuration import UpSettings
 from peergate.up.taken import Taken
@@ -63,7 +64,7 @@ class UpEnvoy:
         self._settings = settings
         self._tls = tls
         self._folder = folder
-        self._files = EnvoyFiles(folder)
+        self._files = EnvoyFiles(folder, frozenset({POLICY_FILE}))
         self._authorization = Authorization(authorization)
         self._address = _resolved(settings.listen)
         self._claim = _claimed(self._address)
@@ -195,6 +196,10 @@ class UpEnvoy:
         try:
             self._files.keep_spare(POLICY_FILE, EXTENSION, _NOT_TAKEN)
             self._files.write(POLICY_FILE, EXTENSION, policy_filter(heeding))
+        except EncodeError as error:
+            _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
+            self._ask_everything(f"cannot be told the policy ({error})")
+            return
         except OSError as error:
             self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
             raise

@@ -452,10 +452,10 @@ def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
     policy = world.policy(memory=memory)
     world.envoy.apply(policy, time.time())
     assert within(1, lambda: caller.status() == 403)
-    assert policy.generation not in (world.folder / "run" / POLICY_FILE / f"{POLICY_FILE}.json").read_text()
+    assert policy.generation not in written_policy(world)
     assert other.status() == 200
     assert within(4, lambda: marked(world) == 0)
-    assert policy.generation in (world.folder / "run" / POLICY_FILE / f"{POLICY_FILE}.json").read_text()
+    assert policy.generation in written_policy(world)
     assert (caller.status(), other.status()) == (403, 200)
 
 
@@ -471,6 +471,10 @@ def test_a_change_that_cannot_be_written_leaves_no_policy_before_it_in_force(wor
     obstacle.rmdir()
     assert within(3, lambda: other.status() == 200)
     assert caller.status() == 403
+
+
+def written_policy(world: World) -> str:
+    return (world.folder / "run" / POLICY_FILE / f"{POLICY_FILE}.pb").read_bytes().decode("latin-1")
 
 
 def marked(world: World) -> int:
@@ -653,12 +657,29 @@ def test_a_policy_that_envoy_refuses_leaves_none_before_it_in_force(
 ) -> None:
     caller = world.caller()
     assert caller.status() == 200
-    refused = Compiled({"matcher_list": {"no_such_field": 1}}, None, None)
+    refused = Compiled({"matcher_list": {}}, None, None)
     with monkeypatch.context() as patched:
         patched.setattr("peergate.up.envoy.compiled_from_policy", lambda *_: refused)
         world.apply()
     assert within(2, lambda: caller.status() == 403)
     assert world.envoy.trouble == "Envoy refuses the policy, as its log says, and asks about every request"
+    world.apply()
+    assert within(2, lambda: caller.status() == 200)
+    assert world.envoy.trouble == ""
+
+
+def test_a_policy_that_cannot_be_encoded_leaves_none_before_it_in_force(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    unknown = Compiled({"matcher_list": {"no_such_field": 1}}, None, None)
+    with monkeypatch.context() as patched:
+        patched.setattr("peergate.up.envoy.compiled_from_policy", lambda *_: unknown)
+        world.apply()
+    assert within(2, lambda: caller.status() == 403)
+    assert "no_such_field" in world.envoy.trouble
+    assert world.envoy.trouble.endswith("and asks about every request")
     world.apply()
     assert within(2, lambda: caller.status() == 200)
     assert world.envoy.trouble == ""
@@ -683,7 +704,7 @@ def test_where_nothing_can_be_told_at_all_there_is_no_envoy_until_it_can(world: 
     assert caller.status() == 200
     obstacle = world.folder / "run" / POLICY_FILE / f".{POLICY_FILE}"
     obstacle.mkdir()
-    (world.folder / "run" / f"{POLICY_FILE}.spare.json").unlink()
+    (world.folder / "run" / f"{POLICY_FILE}.spare.pb").unlink()
     with pytest.raises(OSError, match="directory"):
         world.apply(POLICY + "  - {id: nobody, deny: anyone, to: any}\n")
     assert status_of(world.caller) == 0
