@@ -17,7 +17,7 @@ from policies.engine.policy_set import PolicySet
 CHANGE_FILE = "change"
 #: Seconds without a change after which a large policy is written, and for which it waits at most.
 QUIET_SECONDS = 5.0
-MAX_WAIT_SECONDS = 60.0
+MAX_WAIT_SECONDS = 30.0
 #: From which size on a policy waits, bytes: what is smaller is taken in a moment.
 LARGE_BYTES = 2_000_000
 

@@ -189,6 +189,9 @@ class UpEnvoy:
                 self._until = -inf
                 self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
             raise
+        except Exception:
+            _LOGGER.exception("what is new in the policy could not be told ahead of it; Envoy is told the policy now")
+            return False
 
     def _write_policy(self, compiled: Compiled) -> None:
         """Raises OSError; then Envoy asks about every request, or has ended: the old policy does not stay in force."""

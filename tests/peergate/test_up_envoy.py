@@ -459,6 +459,19 @@ def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
     assert (caller.status(), other.status()) == (403, 200)
 
 
+def test_a_change_that_cannot_be_worked_out_waits_for_the_policy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    monkeypatch.setattr("peergate.up.change.change_from_policies", broken)
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate]))
+    world.apply()
+    assert within(2, lambda: caller.status() == 403)
+    assert other.status() == 200
+
+
 def test_a_change_that_cannot_be_written_leaves_no_policy_before_it_in_force(world: World) -> None:
     caller, other = world.caller(), world.caller("other")
     assert caller.status() == other.status() == 200
