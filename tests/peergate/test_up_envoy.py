@@ -443,7 +443,7 @@ def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("peergate.up.change.LARGE_BYTES", 10)
-    monkeypatch.setattr("peergate.up.change.QUIET_SECONDS", 2.0)
+    monkeypatch.setattr("peergate.up.change.QUIET_SECONDS", 4.0)
     caller, other = world.caller(), world.caller("other")
     memory = world.loaded().memory
     world.envoy.apply(world.policy(memory=memory), time.time())
@@ -454,7 +454,7 @@ def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
     assert within(1, lambda: caller.status() == 403)
     assert policy.generation not in written_policy(world)
     assert other.status() == 200
-    assert within(4, lambda: marked(world) == 0)
+    assert within(8, lambda: marked(world) == 0)
     assert policy.generation in written_policy(world)
     assert (caller.status(), other.status()) == (403, 200)
 
