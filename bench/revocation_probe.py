@@ -1,7 +1,8 @@
 """From a change of files until `peergate up` refuses, on open connections: `python -m bench.revocation_probe SIZE`.
 
-SIZE: rules. One caller's certificate is put on the CRL, then another caller is denied by fingerprint, while a third,
-who stays permitted, calls all the time. Answered as JSON: seconds until each is refused, and what the third was told.
+SIZE: rules. One caller's certificate is put on the CRL, then another caller is denied by name, then a third by
+fingerprint alone, both in a small file beside the large one. A fourth, who stays permitted, calls all the time.
+Answered as JSON: seconds until each is refused, and what the fourth was told.
 """
 
 import json
@@ -30,8 +31,8 @@ from runtime.listener import bound_from_address
 #: Seconds between two requests of one caller, and until a refusal that has not come will not come.
 PACE = 0.01
 PATIENCE_SECONDS = 60.0
-#: Seconds that the third caller goes on after the last refusal, for what is compiled later.
-AFTER_SECONDS = 10.0
+#: Seconds that the last caller goes on after each refusal, for what is compiled and taken later.
+AFTER_SECONDS = 20.0
 
 
 class OpenConnection:
@@ -92,19 +93,23 @@ class SteadyCaller:
 def measured(size: int, folder: Path) -> dict[str, object]:
     """The figures; `folder`: an empty one with a short path. Raises TimeoutError."""
     mesh = Mesh.new()
-    callers = mesh.callers([0, 1, 2])
+    callers = mesh.callers([0, 1, 2, 3])
     policies = folder / "policy"
     policies.mkdir()
-    path = mesh.write_revocable(policies, size)
+    mesh.write_revocable(policies, size)
     with EchoUpstream() as upstream, _up(mesh, callers, folder, upstream.port) as port:
-        revoked, denied, permitted = (OpenConnection(caller, folder, port) for caller in callers)
-        before = (revoked.status(), denied.status())
+        revoked, named, pinned, permitted = (OpenConnection(caller, folder, port) for caller in callers)
+        before = [caller.status() for caller in (revoked, named, pinned)]
         with SteadyCaller(permitted) as steady:
-            by_crl = revoked.seconds_until_refused(lambda: mesh.revoke(policies, callers[0].issued.certificate))
-            sleep(AFTER_SECONDS)
-            by_deny = denied.seconds_until_refused(lambda: _deny(path, callers[1]))
-            sleep(AFTER_SECONDS)
-    return {"before": before, "crl": round(by_crl, 2), "deny": round(by_deny, 2), "permitted": dict(steady.told)}
+            seconds = {}
+            for what, caller, change in (
+                ("crl", revoked, lambda: mesh.revoke(policies, callers[0].issued.certificate)),
+                ("deny_name", named, lambda: _deny(policies, f'uri: "{callers[1].uri}"')),
+                ("deny_fingerprint", pinned, lambda: _deny(policies, f'fingerprint: "{_fingerprint(callers[2])}"')),
+            ):
+                seconds[what] = round(caller.seconds_until_refused(change), 2)
+                sleep(AFTER_SECONDS)
+    return {"before": before, **seconds, "permitted": dict(steady.told)}
 
 
 @contextmanager
@@ -121,10 +126,13 @@ def _up(mesh: Mesh, callers: Sequence[Caller], folder: Path, upstream: int) -> I
         yield port
 
 
-def _deny(policy: Path, caller: Caller) -> None:
-    digest = caller.issued.certificate.fingerprint(SHA256()).hex()
-    rule = f'  - {{id: emergency, deny: {{fingerprint: "sha256:{digest}"}}, to: any}}\n'
-    policy.write_text(policy.read_text(encoding="utf-8") + rule, encoding="utf-8")
+def _fingerprint(caller: Caller) -> str:
+    return "sha256:" + caller.issued.certificate.fingerprint(SHA256()).hex()
+
+
+def _deny(policies: Path, selector: str) -> None:
+    rule = f"version: 1\nrules: [{{id: emergency, deny: {{{selector}}}, to: any}}]\n"
+    (policies / "blocked.yaml").write_text(rule, encoding="utf-8")
 
 
 if __name__ == "__main__":

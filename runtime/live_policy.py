@@ -12,6 +12,7 @@ from time import monotonic, time
 from policies.engine.policy_set import PolicySet
 from policies.language.codes import Code
 from policies.language.load import Loaded, load_policy
+from policies.language.load_memory import NOTHING_LOADED, LoadMemory
 from policies.language.problem import Position, Problem
 from policies.peer.ocsp import OcspQuestion
 from runtime.folder_watch import FolderWatch
@@ -33,17 +34,19 @@ from runtime.service_log import service_logger
 
 _LOGGER = service_logger("policy")
 
-Loader = Callable[[PolicyReading, PolicySet | None], Loaded]
+Loader = Callable[[PolicyReading, PolicySet | None, LoadMemory], Loaded]
 
 
-def loaded_from_reading(reading: PolicyReading, previous: PolicySet | None = None) -> Loaded:
+def loaded_from_reading(
+    reading: PolicyReading, previous: PolicySet | None = None, memory: LoadMemory = NOTHING_LOADED
+) -> Loaded:
     """The policy that was read, or every problem of files, language and references together."""
     if not reading.files:
-        return Loaded(None, reading.problems)
-    loaded = load_policy(reading.files, reading, previous, reading.live)
+        return Loaded(None, reading.problems, memory)
+    loaded = load_policy(reading.files, reading, previous, reading.live, memory)
     if not reading.problems:
         return loaded
-    return Loaded(None, tuple(sorted({*reading.problems, *loaded.problems})))
+    return Loaded(None, tuple(sorted({*reading.problems, *loaded.problems})), loaded.memory)
 
 
 class LivePolicy:
@@ -65,6 +68,7 @@ class LivePolicy:
         self._loader = loader
         self._listeners: list[Callable[[], None]] = []
         self._reading: PolicyReading | None = None
+        self._memory = NOTHING_LOADED
         self._retired: list[object] = []
         self._signature: tuple[object, ...] = ()
         # From when on, by the monotonic clock, what leaves name is a reason to read again.
@@ -197,11 +201,13 @@ class LivePolicy:
 
     def _loaded(self, reading: PolicyReading) -> Loaded:
         try:
-            return self._loader(reading, self.current)
+            loaded = self._loader(reading, self.current, self._memory)
         except Exception as error:
             _LOGGER.exception(self._role.load_failed)
             at = Position(reading.path, 0, 0)
             return Loaded(None, (Problem(at, Code.INTERNAL_ERROR, f"the policy could not be loaded: {error!r}"),))
+        self._memory = loaded.memory
+        return loaded
 
     def _put_in_force(self, loaded: Loaded) -> None:
         policy = loaded.policy

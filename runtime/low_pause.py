@@ -47,13 +47,14 @@ class LowPause:
         """Take all that is alive out of the collector's sight. Call it inside `during_load`, the old policy released.
 
         Garbage in cycles that is frozen along is never collected. So when much more is still frozen from before than
-        there was after the last full collection, everything is thawed and collected: a pause, but a rare one.
+        there was after the last full collection, everything is thawed and collected: a pause, but a rare one. The
+        first time it is collected too: nobody is served yet, and how much is no garbage is known from then on.
         """
         with self._lock:
             frozen = gc.get_freeze_count()
             if self._just_collected:
                 self._frozen_without_garbage = frozen
-            self._just_collected = frozen > self._frozen_without_garbage + MAX_FROZEN_GARBAGE
+            self._just_collected = not frozen or frozen > self._frozen_without_garbage + MAX_FROZEN_GARBAGE
             if self._just_collected:
                 gc.unfreeze()
                 gc.collect()

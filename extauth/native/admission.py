@@ -75,8 +75,13 @@ def admission_from_policy(policy: PolicySet, time: float) -> Admission | str:
     if all(entry.asked for entry in found):
         # One entry after the other: that they cannot be told apart is not what to mend first.
         return next((entry.asked for entry in found if entry.asked != "trust"), "trust")
+    return Admission(found, listed_serials(entries), _stamp(entries))
+
+
+def listed_serials(entries: Sequence[TrustEntry]) -> frozenset[int]:
+    """The serial numbers that CRLs list, of all entries that heed them."""
     heeded = (crl for entry in entries if entry.revocation is not Revocation.OFF for crl in entry.crls)
-    return Admission(found, frozenset[int]().union(*(crl.serials for crl in heeded)), _stamp(entries))
+    return frozenset[int]().union(*(crl.serials for crl in heeded))
 
 
 def _entry_admission(entry: TrustEntry, issuers: tuple[str, ...], store: TrustStore, time: float) -> EntryAdmission:

@@ -34,6 +34,8 @@ from extauth.native.matcher import (
 from extauth.native.mentioned import Mentioned, mentioned_by_policy
 from extauth.native.names import Names, asked
 from extauth.native.places import AUTHORITY, METHOD, Places
+from extauth.native.serials import serial_texts
+from extauth.native.unknown import denies_whom_envoy_does_not_know
 from extauth.native.validity import carries_one_of, short_path, validity
 from policies.engine.limits import MAX_METHOD_CHARS
 from policies.engine.policy_set import PolicySet
@@ -78,6 +80,8 @@ def compiled_from_policy(
         admission = "strict_sni"
     if isinstance(admission, str):
         return asking_everything(admission)
+    if denies_whom_envoy_does_not_know(policy):
+        return Compiled(in_order([], asked("identity")), None, admission)
     mentioned = mentioned_by_policy(policy)
     entries = [_Entry(policy, entry, ports, mentioned) for entry in admission.judged]
     gates = [
@@ -119,12 +123,9 @@ def _issued_by(admission: EntryAdmission) -> Json:
 
 def _serial_gates(revoked: frozenset[int], mentioned: Mentioned) -> list[tuple[Json, Json]]:
     """What is asked about a certificate for its serial number, whoever issued it. Once: it may be a long list."""
-    serials = {f"{serial:x}": asked("revocation") for serial in sorted(revoked) if serial >= 0}
-    serials |= {f"{serial:x}": asked("serial") for serial in sorted(mentioned.serials)}
-    if not serials:
-        return []
-    padded = {key.zfill(len(key) + len(key) % 2): on_match for key, on_match in serials.items()}
-    return [(_ALWAYS, nested(exact_map(state_input(SERIAL), serials | padded)))]
+    texts = {text: asked("revocation") for serial in sorted(revoked) for text in serial_texts(serial)}
+    texts |= {text: asked("serial") for serial in sorted(mentioned.serials) for text in serial_texts(serial)}
+    return [(_ALWAYS, nested(exact_map(state_input(SERIAL), texts)))] if texts else []
 
 
 class _Entry:

@@ -5,7 +5,7 @@ of it, every request is asked; where nobody answers, it is denied.
 """
 
 from extauth.native.compile import Compiled
-from extauth.native.matcher import CHAIN, ISSUER, PATH, SANS, SERIAL, TRUST
+from extauth.native.matcher import CHAIN, CHANGE, ISSUER, PATH, SANS, SERIAL, TRUST
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
 from extauth.native.told import TOLD, Told, fields_from_told
 from extauth.native.validity import NOT_AFTER, NOT_BEFORE, NOW
@@ -22,8 +22,9 @@ _NAMES = "caller_"
 CALLED = f"{_NAMES}shadow_effective_policy_id"
 _SHADOW_RULES = "rules_"
 SHADOWED = f"{_SHADOW_RULES}shadow_effective_policy_id"
+_CHANGED = "change_"
 
-POLICY, _SHADOW, _TOLD = "peergate.policy", "peergate.shadow", "peergate.told"
+POLICY, _SHADOW, _TOLD, _CHANGE = "peergate.policy", "peergate.shadow", "peergate.told", "peergate.change"
 _NOTE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
@@ -62,20 +63,26 @@ def http_filters(compiled: Compiled, authorization: Authorization, shadow: Json 
     return [_path_noted(), *noted, policy_filter(compiled), _asking(authorization)]
 
 
-def discovered_filters(source: Json, shadow: Json, told: Json, authorization: Authorization) -> list[Json]:
+def discovered_filters(
+    source: Json, change: Json, shadow: Json, told: Json, authorization: Authorization
+) -> list[Json]:
     """The same, with what the policy makes found at `source`, and for its shadow rules at `shadow` (`ConfigSource`).
 
-    `told`: where `told_filter` is found. Without their configuration, this filter and that of the shadow rules do
-    nothing: they hold up no request.
+    `change`: where `change_filter` is found; `told`: where `told_filter` is. Without their configuration, the latter
+    and the filter of the shadow rules do nothing: they hold up no request. The other two do.
     """
-    discovery: Json = {"config_source": source, "type_urls": [f"type.googleapis.com/{_RBAC}"]}
     return [
-        _path_noted(),
+        {"name": _CHANGE, "config_discovery": _awaited(change)},
+        _path_noted(_state(CHANGE, f"%DYNAMIC_METADATA({RBAC}:{_CHANGED}shadow_effective_policy_id)%")),
         {"name": _TOLD, "config_discovery": _beside(told, _NOTE)},
         {"name": _SHADOW, "config_discovery": _beside(shadow, _RBAC)},
-        {"name": POLICY, "config_discovery": discovery},
+        {"name": POLICY, "config_discovery": _awaited(source)},
         _asking(authorization),
     ]
+
+
+def _awaited(source: Json) -> Json:
+    return {"config_source": source, "type_urls": [f"type.googleapis.com/{_RBAC}"]}
 
 
 def _beside(source: Json, message: str) -> Json:
@@ -96,9 +103,15 @@ def told_filter(told: Told) -> Json:
 
 
 def policy_filter(compiled: Compiled) -> Json:
-    """The one filter that depends on the policy: a request is decided by one generation."""
+    """The one filter that decides by the policy: a request is decided by one generation."""
     named: Json = {"shadow_matcher": compiled.names, "shadow_rules_stat_prefix": _NAMES} if compiled.names else {}
     return typed(POLICY, _RBAC, matcher=compiled.decides, **named)
+
+
+def change_filter(matcher: Json | None) -> Json:
+    """The filter that marks whom a change is about (`extauth.native.change`), for that of the policy, behind it."""
+    marked: Json = {"shadow_matcher": matcher, "shadow_rules_stat_prefix": _CHANGED} if matcher else {}
+    return typed(_CHANGE, _RBAC, **marked)
 
 
 def shadow_filter(matcher: Json | None) -> Json:
@@ -190,8 +203,8 @@ def _state(key: str, value: str) -> Json:
     }
 
 
-def _path_noted() -> Json:
-    return typed("peergate.path", _NOTE, on_request_headers=[_state(PATH, "%PATH(NQ:PATH)%")])
+def _path_noted(*more: Json) -> Json:
+    return typed("peergate.path", _NOTE, on_request_headers=[_state(PATH, "%PATH(NQ:PATH)%"), *more])
 
 
 def _put(name: str, value: str) -> Json:

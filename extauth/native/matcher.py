@@ -10,7 +10,7 @@ from runtime.envoy.proto_json import Json, JsonValue, any_of, typed
 
 #: Filter state that `facts` sets.
 SANS, CHAIN, SERIAL, PATH = "peergate.sans", "peergate.chain", "peergate.serial", "peergate.path"
-TRUST, ISSUER = "peergate.trust", "peergate.issuer"
+TRUST, ISSUER, CHANGE = "peergate.trust", "peergate.issuer", "peergate.change"
 
 _NETWORK_INPUTS = "envoy.extensions.matching.common_inputs.network.v3."
 

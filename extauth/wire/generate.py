@@ -1,7 +1,7 @@
 """Makes `extauth/wire/messages.py`, its stub and `resources.py` from `proto/`: `python -m extauth.wire.generate [--check]`.
 
 `messages.py` has the classes of the services that peergate answers. `resources.py` has the schema of the configuration
-that it delivers, which is encoded by its descriptors (`extauth.xds.encode`) and needs no classes.
+that it delivers, which is encoded by its descriptors (`extauth.wire.encode`) and needs no classes.
 
 The classes live in a `DescriptorPool` of their own, so that a library that registers the full Envoy API in the default
 pool cannot collide with this subset. The schema is carried as a descriptor set and not as protoc's Python output, which

@@ -1,6 +1,6 @@
 """The types of resources that are delivered, by their URLs on the wire."""
 
-from extauth.xds.encode import TYPE_PREFIX
+from extauth.wire.encode import TYPE_PREFIX
 
 #: ECDS: one HTTP filter.
 FILTER = f"{TYPE_PREFIX}envoy.config.core.v3.TypedExtensionConfig"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ssl import DER_cert_to_PEM_cert
 from textwrap import wrap
 
-from extauth.xds.encode import message_from_json
+from extauth.wire.encode import message_from_json
 from extauth.xds.limits import MAX_NAMES
 from policies.peer.certificate import Certificate
 from policies.peer.crl import Crl

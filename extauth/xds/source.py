@@ -9,8 +9,9 @@ from threading import Event, Thread
 from time import monotonic, time
 from typing import Protocol
 
-from extauth.xds.encode import extension_from_filter
-from extauth.xds.errors import EncodeError, ResourceError
+from extauth.wire.encode import extension_from_filter
+from extauth.wire.errors import EncodeError
+from extauth.xds.errors import ResourceError
 from extauth.xds.limits import (
     DEBOUNCE_SECONDS,
     MAX_DEBOUNCE_SECONDS,

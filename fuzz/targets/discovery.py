@@ -1,7 +1,7 @@
 """What an Envoy says on a stream of the discovery service: a refusal of the stream is all that may come of it."""
 
+from extauth.wire.encode import TYPE_PREFIX
 from extauth.wire.messages import DeltaDiscoveryRequest, DiscoveryRequest, Node, Status
-from extauth.xds.encode import TYPE_PREFIX
 from extauth.xds.errors import StreamRefusedError
 from extauth.xds.fleet import Fleet
 from extauth.xds.limits import MAX_NAMES

@@ -5,10 +5,12 @@ import socket
 import ssl
 import time
 from contextlib import closing
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from threading import Event, Lock, RLock, Thread
 
+from extauth.native.change import heeding_changes
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
 from extauth.native.filters import (
@@ -25,6 +27,8 @@ from extauth.native.handshakes import handshake_log
 from extauth.native.records import access_log
 from extauth.native.shadow import shadow_from_policy
 from extauth.native.told import NOTHING_MORE, Told
+from extauth.wire.errors import EncodeError
+from peergate.up.change import CHANGE_FILE, TellChange
 from peergate.up.configuration import UpSettings
 from peergate.up.taken import Taken
 from policies.engine.policy_set import PolicySet
@@ -60,7 +64,7 @@ class UpEnvoy:
         self._settings = settings
         self._tls = tls
         self._folder = folder
-        self._files = EnvoyFiles(folder)
+        self._files = EnvoyFiles(folder, frozenset({POLICY_FILE}))
         self._authorization = Authorization(authorization)
         self._address = _resolved(settings.listen)
         self._claim = _claimed(self._address)
@@ -73,9 +77,11 @@ class UpEnvoy:
         self._thread = Thread(target=self._look_after, name="envoy", daemon=True)
         # Policies are applied by the thread that loads them, and again by the one that looks after Envoy.
         self._applying = RLock()
-        self._applied: tuple[PolicySet | None, float] = (None, inf)
+        # When what Envoy has is to be compiled anew, epoch seconds.
+        self._until = inf
         self._told = NOTHING_MORE
         self._taken = Taken()
+        self._change = TellChange(self._files, POLICY_FILE)
         #: Why Envoy does not have the policy that is in force; empty if it has.
         self.trouble = ""
         # What an Envoy would start with is a policy that is not in force.
@@ -110,21 +116,30 @@ class UpEnvoy:
     def apply(self, policy: PolicySet | None, now: float, told: Told | None = None) -> None:
         """Tell Envoy the policy that is in force from `now` on (epoch seconds). Raises OSError.
 
+        What is new is told at once; a large policy waits where that is all (`peergate.up.change`).
         `told`: what its access log tells from now on; None = what it has told.
         """
+        # Not held up by a policy that is being compiled in the other thread.
+        may_wait = told is None or told == self._told
+        if self._tell_change(policy, now) and may_wait:
+            return
         with self._applying:
             self._told = self._told if told is None else told
-            # INVARIANT: what is written in part only is due, until it is written whole.
-            self._applied = policy, -inf
-            compiled = self._compiled(policy, now)
-            self._write_policy(compiled)
-            shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
-            self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
-            self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
-            stamp = "" if compiled.admission is None else compiled.admission.stamp
-            self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
-            until = inf if compiled.admission is None else compiled.admission.until
-            self._applied = policy, until if until > now else inf
+            self._apply_whole(policy, now)
+
+    def _apply_whole(self, policy: PolicySet | None, now: float) -> None:
+        # INVARIANT: what is written in part only is due, until it is written whole.
+        self._until = -inf
+        compiled = self._compiled(policy, now)
+        self._write_policy(compiled)
+        self._change.written(policy)
+        shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
+        self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
+        self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
+        stamp = "" if compiled.admission is None else compiled.admission.stamp
+        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
+        until = inf if compiled.admission is None else compiled.admission.until
+        self._until = until if until > now else inf
 
     def tell(self, told: Told) -> None:
         """Have the access log tell this, with the policy as it is. Raises OSError."""
@@ -165,11 +180,29 @@ class UpEnvoy:
             _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
             return asking_everything("internal-error")
 
+    def _tell_change(self, policy: PolicySet | None, now: float) -> bool:
+        """Whether the policy itself may wait. Raises OSError as `_write_policy`."""
+        try:
+            return self._change.tell(policy, now, native=self._settings.native)
+        except OSError as error:
+            with self._applying:
+                self._until = -inf
+                self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
+            raise
+        except Exception:
+            _LOGGER.exception("what is new in the policy could not be told ahead of it; Envoy is told the policy now")
+            return False
+
     def _write_policy(self, compiled: Compiled) -> None:
         """Raises OSError; then Envoy asks about every request, or has ended: the old policy does not stay in force."""
+        heeding = replace(compiled, decides=heeding_changes(compiled))
         try:
             self._files.keep_spare(POLICY_FILE, EXTENSION, _NOT_TAKEN)
-            self._files.write(POLICY_FILE, EXTENSION, policy_filter(compiled))
+            self._files.write(POLICY_FILE, EXTENSION, policy_filter(heeding))
+        except EncodeError as error:
+            _LOGGER.exception("the policy could not be compiled for Envoy, which asks about every request now")
+            self._ask_everything(f"cannot be told the policy ({error})")
+            return
         except OSError as error:
             self._ask_everything(f"cannot be told the policy ({error.strerror or error})")
             raise
@@ -201,6 +234,8 @@ class UpEnvoy:
         version = process.admin.filter_version(POLICY)
         with self._applying:
             if not self._taken.is_refused(version):
+                if version == self._files.version(POLICY_FILE):
+                    self._change.taken()
                 return
             if self._files.holds(POLICY_FILE, EXTENSION, _NOT_TAKEN):
                 self._end_envoy("takes no policy any more")
@@ -230,7 +265,13 @@ class UpEnvoy:
             native=NativeFilters(
                 of_connection=tuple(network_filters(stamp)),
                 of_request=tuple(
-                    discovered_filters(source(POLICY_FILE), source(SHADOW_FILE), source(TOLD_FILE), self._authorization)
+                    discovered_filters(
+                        source(POLICY_FILE),
+                        source(CHANGE_FILE),
+                        source(SHADOW_FILE),
+                        source(TOLD_FILE),
+                        self._authorization,
+                    )
                 ),
                 of_manager=manager_options(),
                 of_route=route_options(),
@@ -266,17 +307,17 @@ class UpEnvoy:
             raise
         return process
 
-    def _compile_again_after_an_end(self) -> None:
+    def _compile_what_is_due(self) -> None:
         """A CA has ended, or the last current CRL: what Envoy has would ask about every request from now on.
 
-        Or something could not be written.
+        Or something could not be written, or a policy has waited long enough.
         """
         if not self._applying.acquire(blocking=False):
             return  # a policy is being applied
         try:
-            policy, until = self._applied
-            if (now := time.time()) > until:
-                self.apply(policy, now)
+            now = time.time()
+            if now > self._until or self._change.is_due(now):
+                self._apply_whole(self._change.latest, now)
         finally:
             self._applying.release()
 
@@ -287,7 +328,7 @@ class UpEnvoy:
                     self._start_again(self._process)
                 if self._tls.renewed() is not None:
                     self._write_server_certificate()
-                self._compile_again_after_an_end()
+                self._compile_what_is_due()
                 self._look_whether_the_policy_is_taken()
             except Exception:
                 if times := self._complaint.due():

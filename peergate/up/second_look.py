@@ -24,8 +24,9 @@ from runtime.comparison import Comparison
 from runtime.current_policy import CurrentPolicy
 from runtime.metrics import Metrics
 
-#: Generations whose decisions may still come.
-_GENERATIONS = 4
+#: Sets of rules whose decisions may still come, and generations of them: CRLs make several of the same rules, and Envoy
+#: may decide by the first of these for a while (`peergate.up.change`).
+_RULE_SETS, _GENERATIONS = 4, 16
 
 
 class Seen(NamedTuple):
@@ -61,8 +62,9 @@ class SecondLook:
     def know(self, policy: PolicySet) -> None:
         """Decisions of this generation may come, and those of the last few before it. Called in any thread."""
         trust = trust_by_issuer(policy.trust.entries)
-        known = {**self._known, policy.generation: _Known(policy, goes_beyond_names(policy), trust)}
-        known = dict(list(known.items())[-_GENERATIONS:])
+        known = {name: one for name, one in self._known.items() if name != policy.generation}
+        known[policy.generation] = _Known(policy, goes_beyond_names(policy), trust)
+        known = _recent(known)
         authorities: dict[str, str] = {}
         for generation in known.values():
             authorities |= authorities_from_policy(generation.policy)
@@ -133,6 +135,13 @@ class SecondLook:
         if not isinstance(read, PresentedCertificate):
             raise UntoldError("a certificate that can be read")
         return AssertedIdentity(read.leaf.identity, peer.trust, sha256(b"whole" + peer.key))
+
+
+def _recent(known: dict[str, _Known]) -> dict[str, _Known]:
+    """Those of the last few sets of rules, the latest at the end."""
+    rule_sets = list(dict.fromkeys(id(one.policy.rules) for one in reversed(known.values())))[:_RULE_SETS]
+    kept = [(name, one) for name, one in known.items() if id(one.policy.rules) in rule_sets]
+    return dict(kept[-_GENERATIONS:])
 
 
 def _noted(decision: Decision, problem: str) -> Decision:

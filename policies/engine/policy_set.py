@@ -4,6 +4,7 @@ Rules are sorted by id and every rule is one bit, so the order of files and rule
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from math import inf
 
 from policies.engine.caller import CallerCache, CallerState
@@ -79,10 +80,7 @@ class PolicySet:
         self.routes = tuple(routes)
         self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
         self.rule_ids = tuple(rule.id for rule in self.rules)
-        self.trust = trust
         self.strict_sni = strict_sni
-        self.generation = generation
-        self.content_sha256 = content_sha256
         self._bits = tuple(1 << position for position in range(len(self.rules)))
         self._labels = {rule.id: rule.labels for rule in self.rules if rule.labels}
         self._sole_ids = tuple((rule.id,) for rule in self.rules)
@@ -107,25 +105,28 @@ class PolicySet:
             if rule.effect is Effect.ALLOW and not rule.shadow
             for identity in rule.callers
         )
-        self.waits = any(
-            entry.ocsp is not None and entry.revocation is Revocation.REQUIRE for entry in self.trust.entries
-        )
+        self._serve_under(trust, generation, content_sha256)
+
+    def _serve_under(self, trust: TrustStore, generation: str, content_sha256: bytes) -> None:
+        """Everything that is not of the rules alone."""
+        self.trust = trust
+        self.generation = generation
+        self.content_sha256 = content_sha256
+        self.waits = any(entry.ocsp is not None and entry.revocation is Revocation.REQUIRE for entry in trust.entries)
         self._callers = CallerCache()
         #: By the key of a presented certificate; each holds within its own interval. For `evaluate`.
         self.caller_states = self._callers.states
         self._anonymous = self._identified(Caller(None, frozenset()), CallerState(-inf, inf, None, ()))
 
+    def renewed(self, trust: TrustStore, generation: str, content_sha256: bytes) -> "PolicySet":
+        """The generation after this one that has the very same rules: it shares what is made of them."""
+        renewed = copy(self)
+        renewed._serve_under(trust, generation, content_sha256)
+        return renewed
+
     def with_trust(self, trust: TrustStore) -> "PolicySet":
         """The same rules under other CAs: for tests and tools, never for serving."""
-        return PolicySet(
-            identities=self.identities,
-            routes=self.routes,
-            rules=self.rules,
-            trust=trust,
-            strict_sni=self.strict_sni,
-            generation=self.generation,
-            content_sha256=self.content_sha256,
-        )
+        return self.renewed(trust, self.generation, self.content_sha256)
 
     @property
     def cached_callers(self) -> int:

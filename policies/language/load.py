@@ -1,7 +1,7 @@
 """Policy files in, one compiled set out, or every problem at once (law 3). Never half a policy."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from hashlib import sha256
 from typing import TypeVar
@@ -14,6 +14,7 @@ from policies.language.codes import Code
 from policies.language.compiler.conditions import Conditions
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.identities import Identities
+from policies.language.compiler.parts import Parts
 from policies.language.compiler.routes import Routes
 from policies.language.compiler.rules import Rules
 from policies.language.compiler.trust import trust_store
@@ -26,13 +27,14 @@ from policies.language.document import (
     ZoneDocument,
 )
 from policies.language.live_sources import NOTHING_LIVE, LiveSources
+from policies.language.load_memory import NOTHING_LOADED, CompiledRules, LoadMemory
 from policies.language.node import Scalar
 from policies.language.problem import Position, Problem
-from policies.language.reading import document_from_bytes
 from policies.language.surroundings import Surroundings
 from policies.language.wording import listed, quoted
 from policies.peer.bundle_source import BundleSource
 from policies.peer.crl_source import CrlSource
+from policies.peer.trust import TrustStore
 
 _VERSION = "1"
 #: Hex digits of the name of a generation: 64 bits of the content's SHA-256, for people and records. Somebody who writes
@@ -44,10 +46,11 @@ Defined = TypeVar("Defined", TrustDocument, ZoneDocument, IdentityDocument, Rout
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Either a policy and no problems, or problems (sorted) and no policy."""
+    """Either a policy and no problems, or problems (sorted) and no policy. `memory`: for the next load."""
 
     policy: PolicySet | None
     problems: tuple[Problem, ...]
+    memory: LoadMemory = NOTHING_LOADED
 
 
 def load_policy(
@@ -55,74 +58,98 @@ def load_policy(
     surroundings: Surroundings,
     previous: PolicySet | None = None,
     live: LiveSources = NOTHING_LIVE,
+    memory: LoadMemory = NOTHING_LOADED,
 ) -> Loaded:
     """Compile policy files (name as problems call it -> content).
 
     `surroundings` gives the files and time zones that they name. `previous` is the last good set: a CRL older than the
     one it has is a problem. `live` is what is known beside the files; answers of OCSP responders belong to no
-    generation.
+    generation. `memory` is of the load before: what has not changed since is neither read nor compiled again.
     """
     witnessed = _Witness(surroundings)
-    documents: list[PolicyDocument] = []
-    problems: list[Problem] = []
-    complete = True
-    for name in sorted(files):
-        document, found = document_from_bytes(name, files[name])
-        problems.extend(found)
-        complete = complete and document is not None
-        if document is not None:
-            documents.append(document)
-    findings = Findings(complete=complete, whole=not problems)
-    compilation = _Compilation(documents, witnessed, findings, previous, live)
-    compilation.compile()
+    read = {name: memory.file(name, files[name]) for name in sorted(files)}
+    problems = [problem for file in read.values() for problem in file.problems]
+    documents = [file.document for file in read.values() if file.document is not None]
+    findings = Findings(complete=len(documents) == len(read), whole=not problems)
+    compilation = _Compilation(documents, witnessed, Parts(memory.parts), findings)
+    trust = compilation.trust(previous, live)
+    digests = {name: file.sha256 for name, file in read.items()}
+    known = memory.known_rules(digests, compilation.domains, surroundings)
+    if known is None:
+        compilation.compile()
     problems.extend(findings.problems)
     if problems:
-        return Loaded(None, tuple(sorted(set(problems))))
-    return Loaded(compilation.policy(_content_sha256(files, witnessed)), ())
+        return Loaded(None, tuple(sorted(set(problems))), LoadMemory(read, memory.rules))
+    content = _content_sha256(files, witnessed)
+    generation = content.hex()[:_GENERATION_DIGITS]
+    if known is None:
+        policy = compilation.policy(trust, generation, content)
+        found = compilation.parts.found
+        rules = CompiledRules(digests, compilation.domains, witnessed.timezones, policy, found)
+    else:
+        rules = replace(known, policy=known.policy.renewed(trust, generation, content))
+    return Loaded(rules.policy, (), LoadMemory(read, rules))
 
 
 class _Compilation:
-    """All files of one set together."""
+    """All files of one set together. Its trust first: what a SPIFFE ID means depends on it."""
 
     def __init__(
-        self,
-        documents: list[PolicyDocument],
-        surroundings: Surroundings,
-        findings: Findings,
-        previous: PolicySet | None,
-        live: LiveSources,
+        self, documents: list[PolicyDocument], surroundings: Surroundings, parts: Parts, findings: Findings
     ) -> None:
+        self.parts = parts
         self._documents = documents
+        self._surroundings = surroundings
         self._findings = findings
-        entries = self._defined("trust entry", (entry for file in documents for entry in file.trust))
-        zones = self._defined("zone", (zone for file in documents for zone in file.zones))
-        identities = self._defined("identity", (item for file in documents for item in file.identities))
-        routes = self._defined("route", (route for file in documents for route in file.routes))
-        self._identity_names = list(identities)
-        self._route_names = list(routes)
-        self._trust, domains = trust_store(
-            entries.values(), surroundings, findings, previous.trust if previous is not None else None, live
-        )
-        self._routes = Routes(routes, findings)
-        self._rules = Rules(
-            Identities(identities, entries, domains, findings),
-            self._routes,
-            Conditions(zones, surroundings, findings),
-            routes,
-            findings,
-        )
+        self._entries = self._defined("trust entry", (entry for file in documents for entry in file.trust))
+        #: SPIFFE trust domain -> entry; after `trust`.
+        self.domains: dict[str, str] = {}
         self._strict_sni = False
         self._compiled: list[Rule] = []
 
+    def trust(self, previous: PolicySet | None, live: LiveSources) -> TrustStore:
+        """The trust entries, whose files are read each time."""
+        before = previous.trust if previous is not None else None
+        store, self.domains = trust_store(self._entries.values(), self._surroundings, self._findings, before, live)
+        return store
+
     def compile(self) -> None:
-        """Compile everything, noting problems."""
+        """Compile everything else, noting problems. It depends on the documents and on time zones, and nothing else."""
+        documents = self._documents
+        zones = self._defined("zone", (zone for file in documents for zone in file.zones))
+        identities = self._defined("identity", (item for file in documents for item in file.identities))
+        routes = self._defined("route", (route for file in documents for route in file.routes))
+        self._routes = Routes(routes, self.parts, self._findings)
+        self._rules = Rules(
+            Identities(identities, self._entries, self.domains, self.parts, self._findings),
+            self._routes,
+            Conditions(zones, self._surroundings, self._findings),
+            routes,
+            self.parts,
+            self._findings,
+        )
         self._check_versions()
         self._strict_sni = self._read_strict_sni()
-        for name in self._identity_names:
+        for name in identities:
             self._rules.named_identity(name)
-        for name in self._route_names:
+        for name in routes:
             self._routes.check(name)
-        self._defined("rule", (rule for file in self._documents for rule in file.rules))
+        self._defined("rule", (rule for file in documents for rule in file.rules))
+        self._compile_rules()
+
+    def policy(self, trust: TrustStore, generation: str, content_sha256: bytes) -> PolicySet:
+        """The set; only after `compile`, and if no problem was noted."""
+        return PolicySet(
+            identities=self._rules.identities,
+            routes=self._routes.compiled,
+            rules=self._compiled,
+            trust=trust,
+            strict_sni=self._strict_sni,
+            generation=generation,
+            content_sha256=content_sha256,
+        )
+
+    def _compile_rules(self) -> None:
         for file in self._documents:
             scope = self._scope(file)
             shadow = self._is_shadow(file)
@@ -131,18 +158,6 @@ class _Compilation:
             at = Position(self._documents[0].file, 0, 0)
             message = "the policy has no rule, so it would deny every request"
             self._findings.missing(at, Code.NO_RULE, message, "add `rules:`")
-
-    def policy(self, content_sha256: bytes) -> PolicySet:
-        """The set; only if no problem was noted."""
-        return PolicySet(
-            identities=self._rules.identities,
-            routes=self._routes.compiled,
-            rules=self._compiled,
-            trust=self._trust,
-            strict_sni=self._strict_sni,
-            generation=content_sha256.hex()[:_GENERATION_DIGITS],
-            content_sha256=content_sha256,
-        )
 
     def _defined(self, what: str, documents: Iterable[Defined]) -> dict[str, Defined]:
         found: dict[str, Defined] = {}
@@ -233,6 +248,7 @@ class _Witness:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self.seen: dict[str, bytes] = {}
+        self.timezones: dict[str, tzinfo] = {}
         self.crls: dict[str, bytes] = {}
         self.bundles: dict[str, bytes] = {}
 
@@ -263,7 +279,8 @@ class _Witness:
 
     def timezone(self, name: str) -> tzinfo:
         """As Surroundings.timezone."""
-        return self._surroundings.timezone(name)
+        zone = self.timezones[name] = self._surroundings.timezone(name)
+        return zone
 
 
 def _content_sha256(files: Mapping[str, bytes], witness: _Witness) -> bytes:

@@ -79,6 +79,24 @@ def test_a_decision_of_an_unknown_generation_is_recorded_as_envoy_told_it() -> N
     assert (seen.whole, seen.decision.rules, seen.decision.problems) == (False, ("reads",), ())
 
 
+def test_a_generation_is_known_while_crls_make_others_of_its_rules() -> None:
+    made, _ = look(POLICY)
+    for number in range(15):
+        made.know(POLICY.renewed(POLICY.trust, f"{number:016x}", bytes([number])))
+    assert made.policy(POLICY.generation) is POLICY
+    made.know(POLICY.renewed(POLICY.trust, "f" * 16, b"more"))
+    assert made.policy(POLICY.generation) is None
+
+
+def test_a_generation_that_comes_again_is_the_latest() -> None:
+    made, _ = look(POLICY)
+    others = [policy_of(RULES + f"  - {{id: r{number}, deny: authenticated, to: any}}\n") for number in range(4)]
+    for policy in (*others[:3], POLICY, others[3]):
+        made.know(policy)
+    assert made.policy(POLICY.generation) is POLICY
+    assert made.policy(others[0].generation) is None
+
+
 def test_generations_are_forgotten_the_oldest_first() -> None:
     made, _ = look(POLICY)
     others = [policy_of(RULES.replace("/v2", f"/v{number}") + f"# {number}\n") for number in range(4)]

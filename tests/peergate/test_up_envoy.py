@@ -13,20 +13,24 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from extauth.native.compile import Compiled
+from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.files import EnvoyFiles
 from extauth.native.told import Told, told_from_line
 from peergate.demo.client import Credentials, client_context
 from peergate.demo.upstream import EchoUpstream
+from peergate.up.change import CHANGE_FILE
 from peergate.up.configuration import UpSettings
 from peergate.up.envoy import POLICY_FILE, UpEnvoy
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
+from policies.language.load import Loaded
+from policies.language.load_memory import NOTHING_LOADED, LoadMemory
 from runtime.address import TcpAddress, UnixAddress
 from runtime.envoy.proto_json import Json
 from runtime.errors import ConfigurationError, ListenError
@@ -55,9 +59,12 @@ class World:
     upstream: EchoUpstream
     open: ExitStack
 
-    def policy(self, text: str = POLICY) -> PolicySet:
+    def loaded(self, text: str = POLICY, memory: LoadMemory = NOTHING_LOADED) -> Loaded:
         (self.folder / "policy.yaml").write_text(text)
-        loaded = loaded_from_reading(PolicySource(str(self.folder / "policy.yaml")).reading())
+        return loaded_from_reading(PolicySource(str(self.folder / "policy.yaml")).reading(), None, memory)
+
+    def policy(self, text: str = POLICY, memory: LoadMemory = NOTHING_LOADED) -> PolicySet:
+        loaded = self.loaded(text, memory)
         assert loaded.policy is not None, loaded.problems
         return loaded.policy
 
@@ -360,6 +367,134 @@ def test_a_change_of_the_policy_is_in_force_on_an_open_connection(world: World) 
     assert caller.status("/v1/a") == 403
 
 
+@contextmanager
+def compiling(world: World, monkeypatch: pytest.MonkeyPatch, text: str = POLICY) -> Iterator[None]:
+    """The policy `text` is compiled, as long as the block lasts."""
+    begun, go_on = Event(), Event()
+    policy = world.policy(text)
+
+    def slow(*arguments: Any, **more: Any) -> Compiled:
+        begun.set()
+        assert go_on.wait(20)
+        return compiled_from_policy(*arguments, **more)
+
+    monkeypatch.setattr("peergate.up.envoy.compiled_from_policy", slow)
+    thread = Thread(target=world.envoy.apply, args=(policy, time.time()))
+    thread.start()
+    try:
+        assert begun.wait(5)
+        yield
+    finally:
+        go_on.set()
+        thread.join()
+        monkeypatch.undo()
+
+
+def test_a_revoked_certificate_is_asked_about_while_the_policy_is_still_compiled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate]))
+    with compiling(world, monkeypatch):
+        assert within(1, lambda: caller.status() == 403)
+        assert other.status() == 200
+    assert caller.status() == 403
+    assert within(2, lambda: marked(world) == 0)
+    assert (caller.status(), other.status()) == (403, 200)
+
+
+def test_a_caller_whom_a_new_rule_names_is_asked_about_until_envoy_has_the_policy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = "spiffe://acme.internal/ns/prod/sa/another"
+    both = POLICY.replace("  - {id: tells", f'  - {{id: b, allow: {{uri: "{another}"}}, to: any}}\n  - {{id: tells')
+    caller, other = world.caller(), world.caller("other", uri=another)
+    world.apply(both)
+    assert within(2, lambda: other.status() == 200)
+    with compiling(world, monkeypatch, both + "  - {id: not-v1b, deny: billing, to: {paths: [/v1/b]}}\n"):
+        assert within(1, lambda: caller.status("/v1/b") == 403)
+        # Nobody answers; what the rule is not about is decided again as soon as Envoy has it.
+        assert (caller.status(), other.status()) == (403, 200)
+    assert within(2, lambda: caller.status() == 200)
+    assert caller.status("/v1/b") == 403
+
+
+def test_what_is_new_is_asked_about_until_envoy_has_the_last_of_several_policies(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (world.caller(name) for name in ("one", "two", "three"))
+    crl = world.folder / "crls" / "a.crl"
+    with monkeypatch.context() as patched:
+        patched.setattr("runtime.envoy.admin.Admin.filter_version", lambda *_: "another")
+        patched.setattr("peergate.up.taken.TAKE_SECONDS", 60.0)
+        crl.write_bytes(world.authority.crl([first.certificate], number=2))
+        world.apply()
+        crl.write_bytes(world.authority.crl([first.certificate, second.certificate], number=3))
+        world.apply()
+        assert marked(world) >= 2
+        assert within(2, lambda: first.status() == second.status() == 403)
+        assert third.status() == 200
+    assert within(2, lambda: marked(world) == 0)
+    assert (first.status(), second.status(), third.status()) == (403, 403, 200)
+
+
+def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peergate.up.change.LARGE_BYTES", 10)
+    monkeypatch.setattr("peergate.up.change.QUIET_SECONDS", 4.0)
+    caller, other = world.caller(), world.caller("other")
+    memory = world.loaded().memory
+    world.envoy.apply(world.policy(memory=memory), time.time())
+    assert caller.status() == other.status() == 200
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate], number=2))
+    policy = world.policy(memory=memory)
+    world.envoy.apply(policy, time.time())
+    assert within(1, lambda: caller.status() == 403)
+    assert policy.generation not in written_policy(world)
+    assert other.status() == 200
+    assert within(8, lambda: marked(world) == 0)
+    assert policy.generation in written_policy(world)
+    assert (caller.status(), other.status()) == (403, 200)
+
+
+def test_a_change_that_cannot_be_worked_out_waits_for_the_policy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    monkeypatch.setattr("peergate.up.change.change_from_policies", broken)
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate]))
+    world.apply()
+    assert within(2, lambda: caller.status() == 403)
+    assert other.status() == 200
+
+
+def test_a_change_that_cannot_be_written_leaves_no_policy_before_it_in_force(world: World) -> None:
+    caller, other = world.caller(), world.caller("other")
+    assert caller.status() == other.status() == 200
+    obstacle = world.folder / "run" / CHANGE_FILE / f".{CHANGE_FILE}"
+    obstacle.mkdir()
+    (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate]))
+    with pytest.raises(OSError, match="directory"):
+        world.apply()
+    assert within(2, lambda: caller.status() == other.status() == 403)
+    obstacle.rmdir()
+    assert within(3, lambda: other.status() == 200)
+    assert caller.status() == 403
+
+
+def written_policy(world: World) -> str:
+    return (world.folder / "run" / POLICY_FILE / f"{POLICY_FILE}.pb").read_bytes().decode("latin-1")
+
+
+def marked(world: World) -> int:
+    """How often Envoy is told to ask: once for a caller, and for each way in which a serial number is written."""
+    return (world.folder / "run" / CHANGE_FILE / f"{CHANGE_FILE}.json").read_text().count("ask:change")
+
+
 def test_a_change_of_what_the_access_log_tells_counts_on_open_connections(world: World) -> None:
     caller = world.caller()
     assert caller.status() == 200
@@ -535,7 +670,7 @@ def test_a_policy_that_envoy_refuses_leaves_none_before_it_in_force(
 ) -> None:
     caller = world.caller()
     assert caller.status() == 200
-    refused = Compiled({"matcher_list": {"no_such_field": 1}}, None, None)
+    refused = Compiled({"matcher_list": {}}, None, None)
     with monkeypatch.context() as patched:
         patched.setattr("peergate.up.envoy.compiled_from_policy", lambda *_: refused)
         world.apply()
@@ -546,10 +681,27 @@ def test_a_policy_that_envoy_refuses_leaves_none_before_it_in_force(
     assert world.envoy.trouble == ""
 
 
+def test_a_policy_that_cannot_be_encoded_leaves_none_before_it_in_force(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = world.caller()
+    assert caller.status() == 200
+    unknown = Compiled({"matcher_list": {"no_such_field": 1}}, None, None)
+    with monkeypatch.context() as patched:
+        patched.setattr("peergate.up.envoy.compiled_from_policy", lambda *_: unknown)
+        world.apply()
+    assert within(2, lambda: caller.status() == 403)
+    assert "no_such_field" in world.envoy.trouble
+    assert world.envoy.trouble.endswith("and asks about every request")
+    world.apply()
+    assert within(2, lambda: caller.status() == 200)
+    assert world.envoy.trouble == ""
+
+
 def test_a_policy_that_cannot_be_written_leaves_none_before_it_in_force(world: World) -> None:
     caller = world.caller()
     assert caller.status() == 200
-    obstacle = world.folder / "run" / f".{POLICY_FILE}"
+    obstacle = world.folder / "run" / POLICY_FILE / f".{POLICY_FILE}"
     obstacle.mkdir()
     with pytest.raises(OSError, match="directory"):
         world.apply(POLICY + "  - {id: nobody, deny: anyone, to: any}\n")
@@ -563,9 +715,9 @@ def test_a_policy_that_cannot_be_written_leaves_none_before_it_in_force(world: W
 def test_where_nothing_can_be_told_at_all_there_is_no_envoy_until_it_can(world: World) -> None:
     caller = world.caller()
     assert caller.status() == 200
-    obstacle = world.folder / "run" / f".{POLICY_FILE}"
+    obstacle = world.folder / "run" / POLICY_FILE / f".{POLICY_FILE}"
     obstacle.mkdir()
-    (world.folder / "run" / f"{POLICY_FILE}.spare.json").unlink()
+    (world.folder / "run" / f"{POLICY_FILE}.spare.pb").unlink()
     with pytest.raises(OSError, match="directory"):
         world.apply(POLICY + "  - {id: nobody, deny: anyone, to: any}\n")
     assert status_of(world.caller) == 0

@@ -9,6 +9,7 @@ import pytest
 from pki.authority import Authority
 from policies.engine.policy_set import PolicySet
 from policies.language.load import Loaded
+from policies.language.load_memory import LoadMemory
 from policies.peer.certificate import certificate_from_der
 from policies.peer.crl_source import CrlSource
 from policies.peer.fetch_url import FetchUrl
@@ -144,10 +145,10 @@ class _Slow:
     def __init__(self) -> None:
         self.loads = 0
 
-    def __call__(self, reading: PolicyReading, previous: PolicySet | None) -> Loaded:
+    def __call__(self, reading: PolicyReading, previous: PolicySet | None, memory: LoadMemory) -> Loaded:
         self.loads += 1
         sleep(self.seconds)
-        return loaded_from_reading(reading, previous)
+        return loaded_from_reading(reading, previous, memory)
 
 
 def test_crls_that_certificates_name_lead_to_few_readings_and_put_off_nothing_else(tmp_path: Path) -> None:

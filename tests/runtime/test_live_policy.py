@@ -11,6 +11,7 @@ import pytest
 
 from policies.engine.policy_set import PolicySet
 from policies.language.load import Loaded
+from policies.language.load_memory import LoadMemory
 from runtime import live_policy
 from runtime.live_policy import LivePolicy, Loader, loaded_from_reading
 from runtime.metrics import Metrics
@@ -63,8 +64,8 @@ def test_a_changed_file_is_in_force_within_two_seconds(tmp_path: Path, write: Ca
 
 
 def test_another_policy_is_put_in_force_though_somebody_gave_it_the_name_of_the_one_before(tmp_path: Path) -> None:
-    def same_name(reading: PolicyReading, previous: PolicySet | None) -> Loaded:
-        loaded = loaded_from_reading(reading, previous)
+    def same_name(reading: PolicyReading, previous: PolicySet | None, memory: LoadMemory) -> Loaded:
+        loaded = loaded_from_reading(reading, previous, memory)
         assert loaded.policy is not None
         loaded.policy.generation = "0123456789abcdef"
         return loaded
@@ -181,10 +182,10 @@ def test_law_4_a_policy_that_is_not_there_yet_is_taken_when_it_comes(tmp_path: P
 
 
 def test_law_4_a_loader_that_raises_keeps_the_last_good_set(tmp_path: Path) -> None:
-    def loader(reading: PolicyReading, previous: PolicySet | None) -> Loaded:
+    def loader(reading: PolicyReading, previous: PolicySet | None, memory: LoadMemory) -> Loaded:
         if previous is not None:
             raise MemoryError
-        return loaded_from_reading(reading, previous)
+        return loaded_from_reading(reading, previous, memory)
 
     file = write_policy(tmp_path)
     with live(tmp_path, loader) as policy:
@@ -228,12 +229,12 @@ def test_a_load_is_repeated_if_a_file_changed_while_it_was_read(tmp_path: Path) 
     file = write_policy(tmp_path)
     seen: list[bytes] = []
 
-    def loader(reading: PolicyReading, previous: PolicySet | None) -> Loaded:
+    def loader(reading: PolicyReading, previous: PolicySet | None, memory: LoadMemory) -> Loaded:
         (content,) = reading.files.values()
         seen.append(content)
         if len(seen) == 2:
             replace_file(file, DENIES)
-        return loaded_from_reading(reading, previous)
+        return loaded_from_reading(reading, previous, memory)
 
     with live(tmp_path, loader) as policy:
         replace_file(file, POLICY + "# a comment\n")
@@ -244,11 +245,11 @@ def test_a_load_is_repeated_if_a_file_changed_while_it_was_read(tmp_path: Path) 
 def test_a_first_load_that_meets_a_change_is_repeated_until_it_lies_still(tmp_path: Path) -> None:
     file = write_policy(tmp_path)
 
-    def loader(reading: PolicyReading, previous: PolicySet | None) -> Loaded:
+    def loader(reading: PolicyReading, previous: PolicySet | None, memory: LoadMemory) -> Loaded:
         (content,) = reading.files.values()
         if content == POLICY.encode():
             replace_file(file, DENIES)
-        return loaded_from_reading(reading, previous)
+        return loaded_from_reading(reading, previous, memory)
 
     with live(tmp_path, loader) as policy:
         eventually(lambda: policy.status.state is PolicyState.SERVING)
@@ -259,9 +260,9 @@ def test_a_reload_waits_until_nothing_changed_for_200_ms(tmp_path: Path) -> None
     file = write_policy(tmp_path)
     loads: list[float] = []
 
-    def loader(reading: PolicyReading, previous: PolicySet | None) -> Loaded:
+    def loader(reading: PolicyReading, previous: PolicySet | None, memory: LoadMemory) -> Loaded:
         loads.append(monotonic())
-        return loaded_from_reading(reading, previous)
+        return loaded_from_reading(reading, previous, memory)
 
     with live(tmp_path, loader):
         for number in range(8):

@@ -74,6 +74,20 @@ def test_garbage_that_was_set_aside_is_collected_when_there_is_much_of_it(monkey
         assert watched() is None
 
 
+def test_the_first_time_garbage_is_collected_so_that_the_first_reload_need_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    collections: list[None] = []
+    monkeypatch.setattr(gc, "collect", lambda: collections.append(None))
+    monkeypatch.setattr("runtime.low_pause.MAX_FROZEN_GARBAGE", 10**9)
+    gc.unfreeze()
+    pause = LowPause()
+    with pause.during_load():
+        pause.set_aside()
+        assert len(collections) == 1
+        pause.set_aside()
+        pause.set_aside()
+    assert len(collections) == 1
+
+
 def test_release_frees_what_nobody_else_holds() -> None:
     tree, kept = [{"a": (Node(),)}, [Node()]], Node()
     watched = ref(tree[1][0])  # type: ignore[index]  # a list of two kinds

@@ -28,6 +28,7 @@ from policies.engine.selector import (
 )
 from policies.language.codes import Code
 from policies.language.compiler.findings import Findings
+from policies.language.compiler.parts import Parts
 from policies.language.compiler.values import (
     digest_from_fingerprint,
     digest_from_pin,
@@ -65,11 +66,13 @@ class Identities:
         documents: Mapping[str, IdentityDocument],
         entries: Iterable[str],
         trust_domains: Mapping[str, str],
+        parts: Parts,
         findings: Findings,
     ) -> None:
         self._documents = documents
         self._entries = frozenset(entries)
         self._trust_domains = trust_domains
+        self._known = parts
         self._findings = findings
         self._compiled: dict[str, Selector] = {}
         self._open: list[str] = []
@@ -87,10 +90,19 @@ class Identities:
         if name not in self._compiled:
             self._open.append(name)
             self._depths[name] = 0
-            selector = self.selector(self._documents[name].selector)
+            self._compiled[name] = self._named(self._documents[name])
             self._open.pop()
-            self._compiled[name] = Reference.to(name, selector)
         return self._compiled[name]
+
+    def _named(self, document: IdentityDocument) -> Selector:
+        """Known from before where it refers to no other identity."""
+        of = document.selector
+        if of.any is not None or of.all is not None or of.not_ is not None:
+            return Reference.to(document.name.text, self.selector(of))
+        context = self._entries, self._trust_domains
+        return self._known.of(
+            "identity", document, context, lambda: Reference.to(document.name.text, self.selector(of))
+        )
 
     def caller(self, item: Scalar | SelectorDocument, *, denying: bool = False) -> Selector | None:
         """A name, a built-in identity or an inline selector; None if it names nothing."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from policies.engine.condition import HeaderIs
@@ -11,6 +12,7 @@ from policies.engine.pattern import PatternError, SegmentPattern, Wild, path_pat
 from policies.engine.route import Alternative, Route
 from policies.language.codes import Code
 from policies.language.compiler.findings import Findings
+from policies.language.compiler.parts import Parts
 from policies.language.document import RouteDocument, Texts
 from policies.language.node import Scalar
 from policies.language.wording import quoted
@@ -28,8 +30,9 @@ _GRPC = re.compile(r"((?:[A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*)/([A-Z
 class Routes:
     """Compiles routes into positions; one route under `allow` and under `deny` may be two, as gRPC differs."""
 
-    def __init__(self, documents: Mapping[str, RouteDocument], findings: Findings) -> None:
+    def __init__(self, documents: Mapping[str, RouteDocument], parts: Parts, findings: Findings) -> None:
         self._documents = documents
+        self._known = parts
         self._findings = findings
         self._positions: dict[tuple[str, Effect], int] = {}
         self._checked: dict[str, _Parts] = {}
@@ -46,7 +49,8 @@ class Routes:
         key = (name, effect if parts.grpc else Effect.ALLOW)
         if not name or key not in self._positions:
             position = len(self.compiled)
-            self.compiled.append(Route(name, parts.alternatives(position, effect)))
+            route = partial(_route, name, parts, position, effect)
+            self.compiled.append(self._known.of(("route", effect), document, position, route))
             if not name:
                 return position
             self._positions[key] = position
@@ -58,11 +62,12 @@ class Routes:
         return bool(hosts) and all(any(pattern.covers(host) for pattern in scope) for host in hosts)
 
     def _parts_of(self, document: RouteDocument) -> "_Parts":
-        if document.name is None:
-            return self._parts(document)
-        if document.name.text not in self._checked:
-            self._checked[document.name.text] = self._parts(document)
-        return self._checked[document.name.text]
+        if document.name is not None and document.name.text in self._checked:
+            return self._checked[document.name.text]
+        parts = self._known.of("route parts", document, None, partial(self._parts, document))
+        if document.name is not None:
+            self._checked[document.name.text] = parts
+        return parts
 
     def _parts(self, document: RouteDocument) -> "_Parts":
         parts = _Parts(
@@ -132,6 +137,10 @@ class _Parts:
             for host in self.hosts or (None,)
             for path in self.grpc or self.paths or (None,)
         )
+
+
+def _route(name: str, parts: _Parts, position: int, effect: Effect) -> Route:
+    return Route(name, parts.alternatives(position, effect))
 
 
 def checked_header_name(name: Scalar, verb: str, findings: Findings) -> str:

@@ -1,6 +1,8 @@
 """Rules: resolves both sides, and refuses what would grant more, or something else, than it says."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
 
 from policies.engine.host import HostPattern
 from policies.engine.route import Route
@@ -11,6 +13,7 @@ from policies.language.codes import Code
 from policies.language.compiler.conditions import Conditions
 from policies.language.compiler.findings import Findings
 from policies.language.compiler.identities import Identities
+from policies.language.compiler.parts import Parts
 from policies.language.compiler.routes import Routes, checked_header_name
 from policies.language.document import RouteDocument, RuleDocument
 from policies.language.modes import MODES, SHADOW
@@ -22,6 +25,17 @@ from policies.reason import Effect
 ANYWHERE = "any"
 
 
+class _Sides(NamedTuple):
+    """Who and what: as positions in the policy, and what is there. `anywhere`: `to: any`."""
+
+    effect: Effect
+    callers: list[int]
+    positions: list[int]
+    selectors: list[Selector]
+    routes: list[Route]
+    anywhere: bool
+
+
 class Rules:
     """Compiles rules one by one; `identities` and `routes` grow with what they mention."""
 
@@ -31,6 +45,7 @@ class Rules:
         routes: Routes,
         conditions: Conditions,
         route_documents: Mapping[str, RouteDocument],
+        parts: Parts,
         findings: Findings,
     ) -> None:
         self._identities = identities
@@ -38,6 +53,7 @@ class Rules:
         self._conditions = conditions
         self._route_documents = route_documents
         self._route_names = Vocabulary([*route_documents, ANYWHERE])
+        self._known = parts
         self._findings = findings
         self._positions: dict[str, int] = {}
         self.identities: list[Identity] = []
@@ -49,11 +65,22 @@ class Rules:
     def compiled(self, document: RuleDocument, scope: tuple[HostPattern, ...] | None, *, shadow: bool = False) -> Rule:
         """One rule. `scope`: the hosts that its file is bound to; `shadow`: its mode if it does not say it."""
         effect = Effect.ALLOW if document.allow is not None else Effect.DENY
-        callers = self._callers(document, effect)
-        anywhere = any(isinstance(item, Scalar) and item.text == ANYWHERE for item in document.to)
-        positions = self._route_positions(document, effect)
-        routes = [self._routes.compiled[position] for position in positions]
+        callers, positions = self._callers(document, effect), self._route_positions(document, effect)
         selectors = [self.identities[position].selector for position in callers]
+        routes = [self._routes.compiled[position] for position in positions]
+        anywhere = any(isinstance(item, Scalar) and item.text == ANYWHERE for item in document.to)
+        made = partial(
+            self._made, document, scope, _Sides(effect, callers, positions, selectors, routes, anywhere), shadow=shadow
+        )
+        if document.from_ or document.not_from or document.when is not None or document.set_headers:
+            return made()
+        context = (effect, anywhere, shadow, scope, *callers, None, *positions, *selectors, *routes)
+        return self._known.of("rule", document, context, made)
+
+    def _made(
+        self, document: RuleDocument, scope: tuple[HostPattern, ...] | None, sides: _Sides, *, shadow: bool
+    ) -> Rule:
+        effect, selectors, routes, anywhere = sides.effect, sides.selectors, sides.routes, sides.anywhere
         self._check_unauthenticated(document, effect, selectors, anywhere=anywhere)
         if scope is not None:
             self._check_scope(document, scope, routes, anywhere=anywhere)
@@ -61,8 +88,8 @@ class Rules:
             document.id.text,
             effect,
             self.is_shadow(document.mode) if document.mode is not None else shadow,
-            tuple(dict.fromkeys(callers)),
-            tuple(dict.fromkeys(positions)),
+            tuple(dict.fromkeys(sides.callers)),
+            tuple(dict.fromkeys(sides.positions)),
             anywhere,
             self._conditions.origin(document.from_, document.not_from),
             self._conditions.when(document.when),

@@ -116,6 +116,39 @@ def test_a_rule_that_may_deny_is_asked_before_another_allows() -> None:
     assert ask(pinned, BILLER) == "ask:identity"
 
 
+PINNED = '{fingerprint: "sha256:' + "ab" * 32 + '"}'
+
+
+@pytest.mark.parametrize(
+    ("rule", "native"),
+    [
+        (f"deny: {PINNED}, to: any", False),
+        (f"deny: [billing, {PINNED}], to: any", False),
+        (f"deny: {{any: [billing, {PINNED}]}}, to: any", False),
+        (f"deny: {{all: [authenticated, {PINNED}]}}, to: any, from: 10.0.0.0/8", False),
+        ("deny: {subject: {CN: lost}}, to: any, when: {after: 2020-01-01T00:00:00Z}", False),
+        (f"deny: {PINNED}, to: any, mode: shadow", True),
+        (f"allow: {PINNED}, to: any", True),
+        (f"deny: {PINNED}, to: {READ}", True),
+        (f"deny: {{all: [billing, {PINNED}]}}, to: any", True),
+        ("deny: authenticated, to: any", True),
+        (f"deny: {{not: {PINNED}}}, to: any", True),
+    ],
+)
+def test_where_a_rule_may_deny_any_certificate_everything_all_is_asked_and_no_tree_is_made(
+    rule: str, native: bool
+) -> None:
+    rules = f"{BILLING}rules: [{{id: a, allow: billing, to: {READ}}}, {{id: z, {rule}}}]"
+    compiled = compiled_of(rules)
+    assert ("exact_match_map" in json.dumps(compiled.decides)) is native
+    if not native:
+        assert ask(rules, BILLER) == ask(rules, "spiffe://acme.internal/other", "/v2") == "ask:identity"
+        assert compiled.names is None
+        # What the listener is told of the CAs stays what it was: a change of it would end connections.
+        assert compiled.admission is not None
+        assert compiled.admission.stamp
+
+
 def test_a_caller_below_a_literal_name_is_not_that_name() -> None:
     rules = """\
 rules:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from extauth.wire.errors import EncodeError
 from extauth.xds import limits, source
-from extauth.xds.errors import EncodeError, ResourceError
+from extauth.xds.errors import ResourceError
 from extauth.xds.native import PLACES, NativeCompiler, placed
 from extauth.xds.resource_types import FILTER, SECRET
 from extauth.xds.snapshot import Snapshot, Snapshots

@@ -8,9 +8,9 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from extauth.wire.encode import MAX_DEPTH, any_from_json, extension_from_filter, message_from_json
+from extauth.wire.errors import EncodeError
 from extauth.wire.resources import POOL
-from extauth.xds.encode import MAX_DEPTH, any_from_json, extension_from_filter, message_from_json
-from extauth.xds.errors import EncodeError
 from tests.extauth.xds.envoy_messages import FULL, decoded
 from tests.support.effort import within
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from extauth.xds.errors import EncodeError
+from extauth.wire.errors import EncodeError
 
 #: Encodes one value that lies so many messages deep. Empty: a default value, which is not written.
 Encoder = Callable[[object, int], bytes]

@@ -14,8 +14,8 @@ from functools import cache, partial
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from extauth.wire.resources import POOL
-from extauth.xds.errors import EncodeError
-from extauth.xds.scalars import DELIMITED, WELL_KNOWN, Encoder, delimited, scalar_encoder, shown, tag
+from extauth.wire.errors import EncodeError
+from extauth.wire.scalars import DELIMITED, WELL_KNOWN, Encoder, delimited, scalar_encoder, shown, tag
 from runtime.envoy.proto_json import Json
 
 TYPE_PREFIX = "type.googleapis.com/"
@@ -157,9 +157,14 @@ def _map(start: bytes, encode_key: Encoder, encode_value: Encoder, value: object
     if not isinstance(value, dict):
         raise EncodeError(f"not an object but {shown(value)}")
     parts = []
+    last: object = None
+    encoded = b""
     for key, item in value.items():
         try:
-            entry = encode_key(key, depth) + encode_value(item, depth + 1)
+            # A host leads to the very same branch with and without a port.
+            if item is not last or last is None:
+                last, encoded = item, encode_value(item, depth + 1)
+            entry = encode_key(key, depth) + encoded
         except EncodeError as error:
             raise error.inside(f"[{key!r}]") from None
         parts.append(delimited(start, entry))
