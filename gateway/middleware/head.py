@@ -48,14 +48,15 @@ def read_headers(
         head = _head_from_names(raw, wanted | always)
         _HEADS.put((raw, wanted, always), head, sum(map(len, raw)) + _NAME_BYTES * len(raw))
     names, hosts, read = head
-    host = values[hosts[0]] if len(hosts) == 1 else b",".join([values[position] for position in hosts])
+    raw_host = values[hosts[0]] if len(hosts) == 1 else b",".join([values[position] for position in hosts])
+    host = raw_host.decode("utf-8", "surrogateescape")
     if not read:
-        return names, host.decode("utf-8", "surrogateescape"), EMPTY_HEADERS
+        return names, host, EMPTY_HEADERS
     found: dict[str, tuple[str, ...]] = {}
     for name, position in read:
         value = values[position].decode("utf-8", "surrogateescape")
         found[name] = (*found[name], value) if name in found else (value,)
-    return names, host.decode("utf-8", "surrogateescape"), found
+    return names, host, found
 
 
 def _head_from_names(raw: tuple[bytes, ...], wanted: frozenset[str]) -> _Head:

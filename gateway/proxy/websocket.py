@@ -100,14 +100,28 @@ class _Relay:
         await opened.close(code=_sendable(message.get("code")))
 
     async def _taken(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Wait as long as the upstream takes something. Raises SlowError."""
+        sent = asyncio.ensure_future(sending)
         try:
-            async with asyncio.timeout(self._take_seconds):
-                await sending
-        except TimeoutError:
-            # At once: a Close would wait for the upstream, too. There is no public way, so a test sees to it.
-            self._opened._response.close()
-            self.stuck = SlowError(f"the upstream took nothing of a WebSocket for {self._take_seconds:g} s")
-            raise self.stuck from None
+            # Now all of it is written that fits.
+            await asyncio.sleep(0)
+            while not sent.done():
+                left = self._left()
+                await asyncio.wait({sent}, timeout=self._take_seconds)
+                if not sent.done() and self._left() >= left:
+                    # At once: a Close would wait for the upstream, too. No public way, so a test sees to it.
+                    self._opened._response.close()
+                    self.stuck = SlowError(f"the upstream took nothing of a WebSocket for {self._take_seconds:g} s")
+                    raise self.stuck
+            await sent
+        finally:
+            sent.cancel()
+
+    def _left(self) -> int:
+        """Bytes that the upstream has not taken yet, less what the kernel holds."""
+        connection = self._opened._response.connection
+        transport = None if connection is None else connection.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
 
     async def from_upstream(self) -> None:
         """Pass on what the upstream sends, its Close as well. Raises ProxyError if it ends without."""

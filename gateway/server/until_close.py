@@ -1,7 +1,7 @@
 """An answer whose end is the end of its connection: to a client older than HTTP/1.1 no chunks are sent (RFC 9112 §6.1).
 
-Law: until such an answer is whole, its connection ends by a reset and without TLS's close_notify, whatever ends it. Any
-other end would make what broke off look whole.
+Law: until such an answer is whole, its connection ends without TLS's close_notify, and up to its last part by a reset,
+whatever ends it. Any other end would make what broke off look whole.
 """
 
 from typing import Any

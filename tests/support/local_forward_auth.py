@@ -2,7 +2,7 @@
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from gateway.forward_auth.app import ForwardAuth
 from gateway.forward_auth.proxies import ASKING, Proxy
@@ -62,9 +62,9 @@ class _NotingJudge(Judge):
     noted: list[Request]
     problems: list[str]
 
-    def decide(self, policy: PolicySet | None, request: Request, **facts: object) -> object:  # type: ignore[override]
+    def decide(self, policy: PolicySet | None, request: Request, *facts: Any, **more: Any) -> Any:
         self.noted.append(request)
-        return super().decide(policy, request, **facts)  # type: ignore[arg-type]
+        return super().decide(policy, request, *facts, **more)
 
     def refuse(self, problem: str, **facts: object) -> object:  # type: ignore[override]
         self.problems.append(problem)

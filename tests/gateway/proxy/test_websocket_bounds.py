@@ -7,12 +7,14 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import sha1
 from typing import Any, cast
 
 import pytest
 
+from gateway.proxy.app import ReverseProxy
+from gateway.proxy.destination import Destination
 from gateway.proxy.limits import MAX_MESSAGE_BYTES
 from gateway.server import limits
 from gateway.server.server import GatewayServer
@@ -78,6 +80,11 @@ def upgraded(server: GatewayServer, *headers: bytes, tls: bool = True) -> Iterat
         yield connection
 
 
+def without_tls(upstream: RecordingUpstream, **settings: Any) -> AbstractContextManager[GatewayServer]:
+    """A proxy of which one thread of a client may read while another sends; with one TLS object none may."""
+    return serving(ReverseProxy([Destination.parse(upstream.url)], **settings), tls=lambda: None)
+
+
 def head_of_answer(connection: Any) -> bytes:
     got = b""
     while b"\r\n\r\n" not in got:
@@ -138,7 +145,11 @@ def test_a_message_of_a_client_that_is_too_large_closes_both_sides_with_1009(
 
 def test_a_message_without_end_is_closed_while_the_upstream_sends(caplog: pytest.LogCaptureFixture) -> None:
     answer = Accepting(frame(_TEXT, b"tick") * 20_000)
-    with RecordingUpstream(answer) as upstream, proxying(upstream.url) as server, upgraded(server) as connection:
+    with (
+        RecordingUpstream(answer) as upstream,
+        without_tls(upstream) as server,
+        upgraded(server, tls=False) as connection,
+    ):
         reader = threading.Thread(target=lambda: codes.append(close_code(connection)))
         codes: list[int] = []
         reader.start()
@@ -193,8 +204,8 @@ def test_an_upstream_that_takes_nothing_does_not_hold_the_connection_for_ever(
 
     with (
         RecordingUpstream(Stuck()) as upstream,
-        proxying(upstream.url, read_seconds=1.0) as server,
-        upgraded(server) as connection,
+        without_tls(upstream, read_seconds=1.0) as server,
+        upgraded(server, tls=False) as connection,
     ):
         sender = threading.Thread(target=lambda: _send_until_it_ends(connection))
         sender.start()
@@ -205,6 +216,39 @@ def test_an_upstream_that_takes_nothing_does_not_hold_the_connection_for_ever(
             sender.join(10)
             over.set()
     assert "the upstream took nothing of a WebSocket for 1 s" in "".join(said(caplog))
+
+
+def test_an_upstream_that_takes_a_message_slowly_gets_the_whole_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    size, taken, whole = 15 * 1024 * 1024, 0, threading.Event()
+
+    class Slow(Accepting):
+        def __call__(self, connection: socket.socket, head: bytes) -> None:
+            super().__call__(cast("socket.socket", _Leisurely(connection)), head)
+
+    class _Leisurely:
+        def __init__(self, connection: socket.socket) -> None:
+            self.sendall = connection.sendall
+            self._connection = connection
+
+        def recv(self, _: int) -> bytes:
+            nonlocal taken
+            while not whole.is_set() and (more := self._connection.recv(65536)):
+                taken += len(more)
+                if taken >= size:
+                    whole.set()
+                time.sleep(0.01)
+            return b""
+
+    with (
+        RecordingUpstream(Slow()) as upstream,
+        proxying(upstream.url, read_seconds=1.0) as server,
+        upgraded(server) as connection,
+    ):
+        began = time.monotonic()
+        connection.sendall(frame(_BINARY, bytes(size), mask=True))
+        assert whole.wait(30), taken
+        assert time.monotonic() - began > 2
+    assert "took nothing" not in "".join(said(caplog))
 
 
 class _Deaf:
