@@ -32,11 +32,14 @@ class Change:
     sans: frozenset[str] = frozenset()
 
     def joined(self, other: "Change") -> "Change":
-        """Both; of more than a small filter can hold, nothing: they wait for the policy."""
-        serials, sans = self.serials | other.serials, self.sans | other.sans
+        """Both, in bounds: see `narrowed`."""
+        return self.narrowed(Change(self.serials | other.serials, self.sans | other.sans))
+
+    def narrowed(self, needed: "Change") -> "Change":
+        """`needed`; of more than a small filter can hold, those of `self`: who is asked about already stays so."""
         return Change(
-            serials if len(serials) <= MAX_CHANGED_SERIALS else frozenset(),
-            sans if len(sans) <= MAX_CHANGED_CALLERS else frozenset(),
+            needed.serials if len(needed.serials) <= MAX_CHANGED_SERIALS else self.serials & needed.serials,
+            needed.sans if len(needed.sans) <= MAX_CHANGED_CALLERS else self.sans & needed.sans,
         )
 
 
@@ -52,7 +55,7 @@ def change_from_policies(before: PolicySet, after: PolicySet) -> Change:
         for change in named if None not in named else ():
             serials |= change.serials if change else frozenset()
             sans |= change.sans if change else frozenset()
-    return NO_CHANGE.joined(Change(frozenset(serials), frozenset(sans)))
+    return Change(frozenset(serials), frozenset(sans))
 
 
 def matcher_from_change(change: Change) -> Json | None:

@@ -117,17 +117,24 @@ class Scene:
         return [self._recorded(outcome) for outcome in answered]
 
     def make_under(self, generation: str, wanted: Call) -> tuple[Outcome, float]:
-        """Make a call until it is decided by `generation`: what came of it, and `time.monotonic()` at that answer.
+        """Make a call until `generation` decides it where it should.
 
-        Raises ServiceError if `generation` does not decide.
+        What came of it, and `time.monotonic()` at the first answer by `generation`: Envoy asks about what has changed
+        until it has the policy itself. Raises ServiceError if `generation` does not decide.
         """
-        began = time.monotonic()
+        began, outcome, moments = time.monotonic(), None, list[float]()
         while time.monotonic() - began < CHANGE_SECONDS:
             answered, moment = self._answered(wanted), time.monotonic()
-            outcome = self._recorded(answered)
-            if outcome.record is not None and outcome.record["generation"] == generation:
-                return outcome, moment
-        raise ServiceError(f"generation {generation} decides nothing after {CHANGE_SECONDS:g} s")
+            found = self._recorded(answered)
+            if found.record is None or found.record["generation"] != generation:
+                continue
+            outcome = found
+            moments.append(moment)
+            if found.enforcement in {None, found.record["enforcement"]}:
+                break
+        if outcome is None:
+            raise ServiceError(f"generation {generation} decides nothing after {CHANGE_SECONDS:g} s")
+        return outcome, moments[0]
 
     def _answered(self, wanted: Call) -> Outcome:
         credentials = self.pki.callers[wanted.caller] if wanted.caller else None

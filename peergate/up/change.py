@@ -37,8 +37,8 @@ class TellChange:
         self.latest: PolicySet | None = None
         # The last that was written for Envoy to take.
         self._written: PolicySet | None = None
-        # Since when the last policy waits, and until when; epoch seconds.
-        self._since = self._due = inf
+        # Since when the last policy waits, when it was told, and until when it waits; epoch seconds.
+        self._since = self._told = self._due = inf
 
     def tell(self, policy: PolicySet | None, now: float, *, native: bool) -> bool:
         """Have Envoy ask about what is new in `policy`; whether the policy itself may wait. Raises OSError.
@@ -52,6 +52,7 @@ class TellChange:
                 self._change = self._change.joined(change_from_policies(before, policy))
             self._files.write(CHANGE_FILE, EXTENSION, change_filter(matcher_from_change(self._change)))
             waits = before is not None and policy is not None and native and self._may_wait(before, policy, now)
+            self._told = now
             self._since = min(self._since, now) if waits else inf
             self._due = min(now + QUIET_SECONDS, self._since + MAX_WAIT_SECONDS) if waits else inf
             return waits
@@ -68,13 +69,19 @@ class TellChange:
             self._written = policy
             if policy is self.latest:
                 self._since = self._due = inf
+            elif self._due < inf:
+                # A later one waits as if nothing had waited before it, so that Envoy is free in between.
+                self._since, self._due = self._told, self._told + QUIET_SECONDS
 
     def taken(self) -> None:
         """Envoy has the policy that was written last. Raises OSError; then it goes on asking."""
         with self._lock:
-            if self._written is self.latest:
-                self._change = NO_CHANGE
-                self._files.write(CHANGE_FILE, EXTENSION, change_filter(None))
+            written, latest = self._written, self.latest
+            if written is not None and latest is not None:
+                # What was told since, and nothing that is in this policy.
+                change = self._change.narrowed(change_from_policies(written, latest))
+                self._files.write(CHANGE_FILE, EXTENSION, change_filter(matcher_from_change(change)))
+                self._change = change
 
     def _may_wait(self, before: PolicySet, after: PolicySet, now: float) -> bool:
         """Whether Envoy decides by the policy before, with what it asks about, as it would by this one."""

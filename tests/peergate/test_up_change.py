@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,9 @@ def test_what_is_new_stays_until_envoy_has_the_last_policy(world: World) -> None
     world.told(first)
     world.told(second)
     world.write(first)
+    assert world.asked(0xA1), "it is not taken yet"
     world.tell.taken()
-    assert world.asked(0xA1)
+    assert not world.asked(0xA1)
     assert world.asked(0xA2)
     assert world.tell.is_due(NOW + QUIET_SECONDS), "the second one waits still"
     world.write(second)
@@ -161,6 +163,41 @@ def test_more_than_the_small_filter_holds_does_not_wait(world: World, monkeypatc
     monkeypatch.setattr("extauth.native.change.MAX_CHANGED_SERIALS", 2)
     assert world.told(world.policy(0xA1, 0xA2)) is True
     assert world.told(world.policy(0xA1, 0xA2, 0xA3)) is False
+    assert world.asked(0xA1), "who is asked about already stays so"
+    assert not world.asked(0xA3)
+
+
+def test_of_more_than_the_small_filter_holds_nobody_is_let_go_while_envoy_takes_a_policy_without_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extauth.native.change.MAX_CHANGED_SERIALS", 2)
+    first = world.policy(0xA1)
+    world.told(first)
+    world.told(world.policy(0xA1, 0xA2))
+    world.told(world.policy(0xA1, 0xA2, 0xA3, 0xA4))
+    world.write(first)
+    world.tell.taken()
+    assert world.asked(0xA2)
+
+
+def test_crls_that_follow_each_other_without_a_pause_leave_envoy_free_between_two_policies(world: World) -> None:
+    now, serials, taking, written = NOW, [0xA0], None, list[float]()
+    while now < NOW + 200:
+        if (now - NOW) % 1.5 == 0:
+            serials.append(serials[-1] + 1)
+            world.told(world.policy(*serials), now)
+        if taking is not None and now - taking[0] >= 3:
+            world.write(taking[1])
+            world.tell.taken()
+            written.append(now)
+            taking = None
+        elif taking is None and world.tell.is_due(now) and world.tell.latest is not None:
+            taking = (now, world.tell.latest)
+        now += 0.25
+    assert len(written) >= 4
+    assert min(later - sooner for sooner, later in pairwise(written)) >= MAX_WAIT_SECONDS
+    assert world.asked(serials[-1])
+    assert not world.asked(serials[1]), "Envoy has it in its policy, the small filter stays small"
 
 
 def test_where_everything_is_asked_nothing_waits(world: World) -> None:

@@ -134,10 +134,14 @@ def _marked(state: str | None) -> Seen:
     return Seen(plain.state if state is None else {**plain.state, CHANGE: state}, plain.headers, plain.source)
 
 
-def test_more_than_a_small_filter_holds_waits_for_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_a_small_filter_holds_waits_for_the_policy_and_who_is_asked_about_stays_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "MAX_CHANGED_SERIALS", 2)
     monkeypatch.setattr(module, "MAX_CHANGED_CALLERS", 1)
     both = Change(frozenset({1}), of_uris(A)).joined(Change(frozenset({2}), of_uris(A)))
     assert both == Change(frozenset({1, 2}), of_uris(A))
-    assert both.joined(Change(frozenset({3}))) == Change(sans=of_uris(A))
-    assert both.joined(Change(sans=of_uris(B))) == Change(frozenset({1, 2}))
+    assert both.joined(Change(frozenset({3}), of_uris(A))) == both
+    assert both.joined(Change(frozenset({2}), of_uris(B))) == both
+    assert both.narrowed(Change(frozenset({3, 4}))) == Change(frozenset({3, 4}))
+    assert both.narrowed(Change(frozenset({2, 3, 4}), of_uris(B))) == Change(frozenset({2}), of_uris(B))
