@@ -61,9 +61,10 @@ def change_from_policies(before: PolicySet, after: PolicySet) -> Change:
 def matcher_from_change(change: Change) -> Json | None:
     """A matcher that finds whom to ask about; None if that is nobody."""
     by_sans = exact_map(state_input(SANS), dict.fromkeys(sorted(change.sans), _ASKED)) if change.sans else None
-    if not change.serials:
+    texts = [text for serial in sorted(change.serials) for text in serial_texts(serial)]
+    if not texts:
+        # Envoy refuses an empty look-up.
         return by_sans
-    texts = (text for serial in sorted(change.serials) for text in serial_texts(serial))
     otherwise = None if by_sans is None else nested(by_sans)
     return exact_map(state_input(SERIAL), dict.fromkeys(texts, _ASKED), otherwise)
 

@@ -9,7 +9,7 @@ from math import inf
 from threading import Lock
 
 from extauth.native.admission import EntryAdmission, admission_from_policy, listed_serials
-from extauth.native.change import NO_CHANGE, change_from_policies, matcher_from_change
+from extauth.native.change import NO_CHANGE, Change, change_from_policies, matcher_from_change
 from extauth.native.files import EXTENSION, EnvoyFiles
 from extauth.native.filters import change_filter
 from policies.engine.policy_set import PolicySet
@@ -25,7 +25,8 @@ LARGE_BYTES = 2_000_000
 class TellChange:
     """For one Envoy. Policies are told by one thread, and written by another.
 
-    INVARIANT: the small filter has all that is new since the policy that Envoy has, whatever was told meanwhile.
+    INVARIANT: the small filter has all that is new since the policy that Envoy has, or is about to have, whatever was
+    told meanwhile.
     """
 
     def __init__(self, files: EnvoyFiles, policy_file: str) -> None:
@@ -33,10 +34,11 @@ class TellChange:
         self._policy_file = policy_file
         self._lock = Lock()
         self._change = NO_CHANGE
-        #: The last policy that was told.
-        self.latest: PolicySet | None = None
-        # The last that was written for Envoy to take.
+        # The last policy that was told.
+        self._latest: PolicySet | None = None
+        # The last that was written for Envoy to take, and the one that is being compiled and written.
         self._written: PolicySet | None = None
+        self._writing: PolicySet | None = None
         # Since when the last policy waits, when it was told, and until when it waits; epoch seconds.
         self._since = self._told = self._due = inf
 
@@ -46,16 +48,23 @@ class TellChange:
         `native`: whether Envoy decides anything by it; `now`: epoch seconds.
         """
         with self._lock:
-            self.latest = policy
-            before = self._written
-            if before is not None and policy is not None and native:
-                self._change = self._change.joined(change_from_policies(before, policy))
-            self._files.write(CHANGE_FILE, EXTENSION, change_filter(matcher_from_change(self._change)))
-            waits = before is not None and policy is not None and native and self._may_wait(before, policy, now)
+            self._latest = policy
+            waits = False
+            if policy is not None and native:
+                self._heed(self._change.joined(self._needed(policy)))
+                waits = self._may_wait(policy, now)
+            else:
+                self._heed(self._change)
             self._told = now
             self._since = min(self._since, now) if waits else inf
             self._due = min(now + QUIET_SECONDS, self._since + MAX_WAIT_SECONDS) if waits else inf
             return waits
+
+    def begin(self) -> PolicySet | None:
+        """The policy to compile and write now, the last that was told: from now on Envoy may have it at any time."""
+        with self._lock:
+            self._writing = self._latest
+            return self._latest
 
     def is_due(self, now: float) -> bool:
         """Whether the last policy has waited long enough. `now`: epoch seconds."""
@@ -66,8 +75,8 @@ class TellChange:
     def written(self, policy: PolicySet | None) -> None:
         """The policy is where Envoy finds it."""
         with self._lock:
-            self._written = policy
-            if policy is self.latest:
+            self._written, self._writing = policy, None
+            if policy is self._latest:
                 self._since = self._due = inf
             elif self._due < inf:
                 # A later one waits as if nothing had waited before it, so that Envoy is free in between.
@@ -76,15 +85,33 @@ class TellChange:
     def taken(self) -> None:
         """Envoy has the policy that was written last. Raises OSError; then it goes on asking."""
         with self._lock:
-            written, latest = self._written, self.latest
-            if written is not None and latest is not None:
+            if self._latest is not None:
                 # What was told since, and nothing that is in this policy.
-                change = self._change.narrowed(change_from_policies(written, latest))
-                self._files.write(CHANGE_FILE, EXTENSION, change_filter(matcher_from_change(change)))
-                self._change = change
+                self._heed(self._change.narrowed(self._needed(self._latest)))
 
-    def _may_wait(self, before: PolicySet, after: PolicySet, now: float) -> bool:
-        """Whether Envoy decides by the policy before, with what it asks about, as it would by this one."""
+    def _heed(self, change: Change) -> None:
+        self._files.write(CHANGE_FILE, EXTENSION, change_filter(matcher_from_change(change)))
+        self._change = change
+
+    def _needed(self, latest: PolicySet) -> Change:
+        """What is new since either of the policies that Envoy has or is about to have."""
+        serials, sans = frozenset[int](), frozenset[str]()
+        for before in self._befores:
+            change = change_from_policies(before, latest)
+            serials, sans = serials | change.serials, sans | change.sans
+        return Change(serials, sans)
+
+    def _may_wait(self, policy: PolicySet, now: float) -> bool:
+        """Whether Envoy decides as it would by this policy: by what it has, with what it asks about."""
+        if self._written is None:
+            return False
+        return all(self._decides_alike(before, policy, now) for before in self._befores)
+
+    @property
+    def _befores(self) -> list[PolicySet]:
+        return [policy for policy in (self._written, self._writing) if policy is not None]
+
+    def _decides_alike(self, before: PolicySet, after: PolicySet, now: float) -> bool:
         if after.rules is not before.rules or self._files.size(self._policy_file) < LARGE_BYTES:
             return False
         listed = listed_serials(after.trust.entries) - listed_serials(before.trust.entries)

@@ -125,11 +125,13 @@ class UpEnvoy:
             return
         with self._applying:
             self._told = self._told if told is None else told
-            self._apply_whole(policy, now)
+            self._apply_whole(now)
 
-    def _apply_whole(self, policy: PolicySet | None, now: float) -> None:
+    def _apply_whole(self, now: float) -> None:
+        """The last policy that was told."""
         # INVARIANT: what is written in part only is due, until it is written whole.
         self._until = -inf
+        policy = self._change.begin()
         compiled = self._compiled(policy, now)
         self._write_policy(compiled)
         self._change.written(policy)
@@ -317,7 +319,7 @@ class UpEnvoy:
         try:
             now = time.time()
             if now > self._until or self._change.is_due(now):
-                self._apply_whole(self._change.latest, now)
+                self._apply_whole(now)
         finally:
             self._applying.release()
 

@@ -26,6 +26,7 @@ rules:
   - {id: a, allow: {uri: "spiffe://acme.internal/a"}, to: any}
 """
 BLOCKED = POLICY + '  - {id: b, deny: {uri: "spiffe://acme.internal/b"}, to: any}\n'
+REQUIRING = POLICY.replace("crls: [root.crl]", "crls: [root.crl], revocation: require")
 
 
 @dataclass
@@ -114,6 +115,32 @@ def test_what_is_new_stays_until_envoy_has_the_last_policy(world: World) -> None
     assert not world.asked(0xA2)
 
 
+def test_what_is_listed_again_while_envoy_is_to_take_a_policy_without_it_is_asked_about(world: World) -> None:
+    listing = world.policy(0xA1)
+    world.told(listing)
+    world.write(listing)
+    world.tell.taken()
+    without = world.policy()
+    world.told(without)
+    assert world.tell.begin() is without
+    assert world.told(world.policy(0xA1)) is True
+    assert world.asked(0xA1), "Envoy has a policy that lists it, but may have one without at any moment"
+    world.write(without)
+    world.tell.taken()
+    assert world.asked(0xA1)
+    assert world.tell.is_due(NOW + QUIET_SECONDS)
+
+
+def test_what_waits_decides_as_the_policy_that_is_being_written_too(world: World) -> None:
+    first = world.policy(text=REQUIRING, lives=timedelta(days=3))
+    world.told(first)
+    world.write(first)
+    longer = world.policy(text=REQUIRING, lives=timedelta(days=30))
+    assert world.told(longer) is True
+    assert world.tell.begin() is longer
+    assert world.told(world.policy(text=REQUIRING, lives=timedelta(days=10))) is False
+
+
 def test_what_a_crl_lists_no_more_is_not_told_and_may_wait(world: World) -> None:
     listing = world.policy(0xA1)
     world.told(listing)
@@ -152,11 +179,10 @@ def test_other_cas_do_not_wait(world: World) -> None:
 def test_a_crl_that_proves_for_a_shorter_time_does_not_wait_where_it_is_required(
     world: World, days: int, waits: bool
 ) -> None:
-    requiring = POLICY.replace("crls: [root.crl]", "crls: [root.crl], revocation: require")
-    first = world.policy(text=requiring, lives=timedelta(days=3))
+    first = world.policy(text=REQUIRING, lives=timedelta(days=3))
     world.told(first)
     world.write(first)
-    assert world.told(world.policy(0xA1, text=requiring, lives=timedelta(days=days))) is waits
+    assert world.told(world.policy(0xA1, text=REQUIRING, lives=timedelta(days=days))) is waits
 
 
 def test_more_than_the_small_filter_holds_does_not_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,8 +217,10 @@ def test_crls_that_follow_each_other_without_a_pause_leave_envoy_free_between_tw
             world.tell.taken()
             written.append(now)
             taking = None
-        elif taking is None and world.tell.is_due(now) and world.tell.latest is not None:
-            taking = (now, world.tell.latest)
+        elif taking is None and world.tell.is_due(now):
+            begun = world.tell.begin()
+            assert begun is not None
+            taking = (now, begun)
         now += 0.25
     assert len(written) >= 4
     assert min(later - sooner for sooner, later in pairwise(written)) >= MAX_WAIT_SECONDS

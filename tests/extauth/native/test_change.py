@@ -116,6 +116,8 @@ def test_who_is_marked_is_told_by_name_or_by_serial_number_as_envoy_writes_it() 
     assert (decided(only_names, seen(A)), decided(only_names, seen(B))) == ("ask:change", None)
     assert (decided(only_serials, seen(A)), decided(only_serials, seen(A, "2"))) == ("ask:change", None)
     assert matcher_from_change(NO_CHANGE) is None
+    assert matcher_from_change(Change(frozenset({-5}))) is None, "an empty look-up would be refused by Envoy"
+    assert matcher_from_change(Change(frozenset({-5}), of_uris(A))) == only_names
 
 
 def test_a_change_only_asks_and_what_it_does_not_mark_is_decided_as_before() -> None:
