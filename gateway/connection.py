@@ -17,6 +17,7 @@ Under `END` stands a function without arguments that ends the connection within 
 whatever the client does. What ends in an orderly way waits for the client, and a client may never answer.
 """
 
+from collections.abc import Mapping
 from typing import Any, Never, NotRequired, TypedDict
 
 #: Keys of `scope["extensions"]`: of the TLS extension, a `ConnectionFacts`, the request target as received, and the
@@ -31,9 +32,14 @@ class Told(dict[str, Any]):
     """A mapping that never changes, as our server tells it with each request of a connection: equal once, equal always.
 
     Whoever wants to tell an application something else puts another mapping in its place. Changing it raises TypeError.
+    `read`: what a reader has made of it, and by what else; it ends with the connection.
     """
 
-    __slots__ = ()
+    __slots__ = ("read",)
+
+    def __init__(self, *told: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(*told, **more)
+        self.read: tuple[Any, ...] | None = None
 
     def _fixed(self, *_: object, **__: object) -> Never:
         raise TypeError("what the server tells of a connection cannot be changed; put another mapping in its place")

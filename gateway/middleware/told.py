@@ -1,4 +1,4 @@
-"""What a connection tells of its client, remembered by the very objects that it tells with each request."""
+"""What a connection tells of its client, remembered in the very object that it tells with each request."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,8 +6,6 @@ from typing import NamedTuple
 from gateway.connection import CONNECTION, TLS, Told
 from gateway.middleware.presented import Scope, connection_facts, presented_from_tls
 from policies.engine.request import UNREPORTED, Unreported
-from policies.peer.cache import BoundedCache
-from policies.peer.limits import MAX_CACHED_CHARS, MAX_CACHED_PEERS
 from policies.peer.presented import Presented
 from policies.peer.reader import PresentedReader
 from runtime.hops import IpAddress, address_from_text
@@ -21,33 +19,24 @@ class ClientFacts(NamedTuple):
     sni: Unreported | str | None
 
 
-class _Known(NamedTuple):
-    """While `told` and `tls` are held here, nothing else has their identity; and neither ever changes."""
-
-    told: Told
-    tls: Told
-    facts: ClientFacts
-
-
 class ConnectionReader:
-    """Thread-safe. `entries`, `chars`: how many connections are remembered, and the characters of their chains."""
+    """Thread-safe."""
 
-    def __init__(
-        self, reader: PresentedReader, entries: int = MAX_CACHED_PEERS, chars: int = MAX_CACHED_CHARS // 5
-    ) -> None:
+    def __init__(self, reader: PresentedReader) -> None:
         self._reader = reader
-        self._known: BoundedCache[int, _Known] = BoundedCache(entries, chars)
 
     def facts_from_scope(self, scope: Scope, extensions: Mapping[str, object]) -> ClientFacts:
         """`extensions`: those of `scope`."""
         told, tls = extensions.get(CONNECTION), extensions.get(TLS)
-        known = self._known.get(id(told))
-        if known is not None and known[0] is told and known[1] is tls:
-            return known[2]
+        known = told.read if type(told) is Told else None
+        if known is not None and known[0] is self and known[1] is tls:
+            remembered: ClientFacts = known[2]
+            return remembered
         source_ip, sni = _told_of_connection(scope, connection_facts(extensions))
         facts = ClientFacts(presented_from_tls(self._reader, tls, scope.get("scheme")), source_ip, sni)
+        # Neither of the two ever changes, and while one holds the other, nothing else has its identity.
         if type(told) is Told and type(tls) is Told and "source" in told:
-            self._known.put(id(told), _Known(told, tls, facts), sum(map(len, tls["client_cert_chain"])))
+            told.read = (self, tls, facts)
         return facts
 
 

@@ -15,6 +15,8 @@ MAX_HEADER_BYTES = 32 * 1024
 MAX_HEADERS = 500
 #: Bytes of one WebSocket message of an upstream; `gateway.server.limits` has the same for clients.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+#: Seconds that an upstream has to take the Close of a client's WebSocket, and to answer it.
+CLOSE_SECONDS = 0.5
 #: Seconds for which an endpoint is asked last after it could not be connected to.
 REST_SECONDS = 10.0
 #: Seconds between two looks at the certificate files for upstreams.

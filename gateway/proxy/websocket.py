@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -10,7 +11,7 @@ from gateway.middleware.presented import Scope
 from gateway.proxy.client import UpstreamClient
 from gateway.proxy.errors import LostError, ProxyError, SlowError, UnreachableError
 from gateway.proxy.forwarded_headers import client_headers
-from gateway.proxy.limits import MAX_MESSAGE_BYTES
+from gateway.proxy.limits import CLOSE_SECONDS, MAX_MESSAGE_BYTES
 from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.upstream import Upstream
 
@@ -42,6 +43,8 @@ async def forward_websocket(
                 await to_client
             elif relay.stuck is not None:
                 raise relay.stuck
+            if relay.is_client_gone:
+                await asyncio.wait({to_upstream}, timeout=CLOSE_SECONDS)
         finally:
             to_upstream.cancel()
             to_client.cancel()
@@ -77,7 +80,7 @@ async def _refuse(scope: Scope, error: aiohttp.WSServerHandshakeError, send: Any
 
 
 class _Relay:
-    """Two open WebSockets. `stuck`: the upstream has left a message for too long."""
+    """Two open WebSockets. `stuck`: the upstream has left a message for too long. `is_client_gone`: it has closed."""
 
     def __init__(self, opened: aiohttp.ClientWebSocketResponse, take_seconds: float, receive: Any, send: Any) -> None:
         """`take_seconds`: for which the upstream may leave a message."""
@@ -85,7 +88,7 @@ class _Relay:
         self._take_seconds = take_seconds
         self._receive = receive
         self._send = send
-        self._is_client_gone = False
+        self.is_client_gone = False
         self.stuck: SlowError | None = None
 
     async def from_client(self) -> None:
@@ -96,7 +99,7 @@ class _Relay:
                 await self._taken(opened.send_str(text))
             else:
                 await self._taken(opened.send_bytes(message.get("bytes") or b""))
-        self._is_client_gone = True
+        self.is_client_gone = True
         await opened.close(code=_sendable(message.get("code")))
 
     async def _taken(self, sending: Coroutine[Any, Any, None]) -> None:
@@ -128,16 +131,21 @@ class _Relay:
         while True:
             message = await self._opened.receive()
             if message.type is aiohttp.WSMsgType.TEXT:
-                await self._send({"type": "websocket.send", "text": message.data})
+                await self._tell({"type": "websocket.send", "text": message.data})
             elif message.type is aiohttp.WSMsgType.BINARY:
-                await self._send({"type": "websocket.send", "bytes": message.data})
-            elif self._is_client_gone:
+                await self._tell({"type": "websocket.send", "bytes": message.data})
+            elif self.is_client_gone:
                 return
             elif message.type is aiohttp.WSMsgType.CLOSE:
-                await self._send({"type": "websocket.close", "code": _sendable(self._opened.close_code)})
+                await self._tell({"type": "websocket.close", "code": _sendable(self._opened.close_code)})
                 return
             else:
                 raise self.stuck or LostError(_why_lost(message))
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        """Tell the client. One that is gone is told nothing: `from_client` hears of it, and passes on how it closed."""
+        with suppress(OSError):
+            await self._send(message)
 
 
 def _why_lost(message: aiohttp.WSMessage) -> str:

@@ -1,4 +1,4 @@
-"""What a connection tells is remembered by the objects that tell it, and never outlives or outgrows them."""
+"""What a connection tells is remembered in the object that tells it, and never outlives it."""
 
 from typing import Any
 
@@ -58,8 +58,14 @@ def test_what_others_tell_may_change_at_any_time(kind: Any) -> None:
     assert (str(facts.source_ip), facts.sni) == ("10.0.0.1", UNREPORTED)
 
 
+def test_each_reader_reads_for_itself() -> None:
+    asked = scope(Told(sni="a", source=SOURCE), Told(tls(billing())))
+    first, second = ConnectionReader(PresentedReader()), ConnectionReader(PresentedReader())
+    assert first.facts_from_scope(asked, asked["extensions"]) is not second.facts_from_scope(asked, asked["extensions"])
+
+
 def test_a_connection_is_never_taken_for_one_that_is_gone() -> None:
-    reader = ConnectionReader(PresentedReader(), entries=4)
+    reader = ConnectionReader(PresentedReader())
     for issued in (billing(), tenant("acme")) * 20:
         asked = scope(Told(sni=None, source=SOURCE), Told(tls(issued)))
         assert der(reader, asked) == issued.der

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,7 @@ class EchoServer:
         self.requests: list[Any] = []
         self.closed_with: list[int | None] = []
         self.port = 0
+        self._talking: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -71,12 +72,25 @@ class EchoServer:
             if message.type is aiohttp.WSMsgType.TEXT:
                 if message.data == "bye":
                     await socket.close(code=4001)
+                elif message.data == "talk":
+                    self._talking.add(asyncio.ensure_future(_talk(socket)))
+                elif message.data == "talk, and hear nothing":
+                    await _talk(socket)
+                    break
                 else:
                     await socket.send_str(message.data)
             else:
                 await socket.send_bytes(message.data)
         self.closed_with.append(socket.close_code)
         return socket
+
+
+async def _talk(socket: web.WebSocketResponse) -> None:
+    """Say something until the other side is gone."""
+    with suppress(ConnectionError):
+        while True:
+            await socket.send_str("and then")
+            await asyncio.sleep(0)
 
 
 @contextmanager
@@ -161,6 +175,39 @@ def test_the_code_of_the_client_reaches_the_upstream() -> None:
     with world() as (upstream, server):
         run(scene(server, upstream))
         assert upstream.closed_with == [4002]
+
+
+def test_the_code_of_the_client_reaches_an_upstream_that_goes_on_talking() -> None:
+    async def scene(server: GatewayServer, upstream: EchoServer) -> None:
+        for _ in range(10):
+            async with opened(server) as connection:
+                await connection.send_str("talk")
+                await connection.receive_str()
+                await connection.close(code=4002)
+        for _ in range(100):
+            if len(upstream.closed_with) == 10:
+                return
+            await asyncio.sleep(0.02)
+
+    with world() as (upstream, server):
+        run(scene(server, upstream))
+        assert upstream.closed_with == [4002] * 10
+
+
+def test_an_upstream_that_hears_no_close_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.proxy.websocket.CLOSE_SECONDS", 0.2)
+
+    async def scene(server: GatewayServer, upstream: EchoServer) -> None:
+        async with opened(server) as connection:
+            await connection.send_str("talk, and hear nothing")
+            await connection.receive_str()
+        while not upstream.closed_with:
+            await asyncio.sleep(0.02)
+
+    with world() as (upstream, server):
+        began = time.monotonic()
+        run(scene(server, upstream))
+        assert time.monotonic() - began < 3
 
 
 def refusal(server: GatewayServer, path: str) -> aiohttp.WSServerHandshakeError:
