@@ -233,7 +233,11 @@ class UpEnvoy:
         process = self._process
         if process is None or not process.is_running or not self._taken.is_open:
             return
-        version = process.admin.filter_version(POLICY)
+        try:
+            version = process.admin.filter_version(POLICY)
+        except TimeoutError:
+            # While it takes a large policy it answers nobody.
+            return
         with self._applying:
             if not self._taken.is_refused(version):
                 if version == self._files.version(POLICY_FILE):

@@ -439,6 +439,26 @@ def test_what_is_new_is_asked_about_until_envoy_has_the_last_of_several_policies
     assert (first.status(), second.status(), third.status()) == (403, 403, 200)
 
 
+def test_an_envoy_that_is_busy_with_a_policy_is_asked_again_without_a_word(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[object] = []
+
+    def busy(*_: object) -> str:
+        asked.append(None)
+        raise TimeoutError("timed out")
+
+    caller = world.caller()
+    with monkeypatch.context() as patched:
+        patched.setattr("runtime.envoy.admin.Admin.filter_version", busy)
+        (world.folder / "crls" / "a.crl").write_bytes(world.authority.crl([caller.certificate], number=2))
+        world.apply()
+        assert within(2, lambda: len(asked) >= 3)
+        assert marked(world) == 1, "Envoy may not have the policy yet"
+    assert within(2, lambda: marked(world) == 0)
+    assert not caplog.records
+
+
 def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
