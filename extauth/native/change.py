@@ -47,8 +47,11 @@ NO_CHANGE = Change()
 
 
 def change_from_policies(before: PolicySet, after: PolicySet) -> Change:
-    """What CRLs list since, and whom the rules that are others now name. Rules about whole classes name nobody."""
-    serials = set(listed_serials(after.trust.entries) - listed_serials(before.trust.entries))
+    """What CRLs list otherwise, and whom the rules that are others now name. Rules about whole classes name nobody.
+
+    What is listed no more may be listed again while Envoy takes the policy without it: then it is marked already.
+    """
+    serials = set(listed_serials(after.trust.entries) ^ listed_serials(before.trust.entries))
     sans: set[str] = set()
     for policy, rule in _changed_rules(before, after):
         named = [_named(policy.identities[caller].selector) for caller in rule.callers]
