@@ -33,7 +33,10 @@ class RestingHandler(ResponseHandler):
 
 
 class OwnAnswersConnector(TCPConnector):
-    """aiohttp's, with handlers that know when they rest."""
+    """aiohttp's, with handlers that know when they rest; that which began to rest last is used again first.
+
+    aiohttp takes the one that has rested longest, so that all of them stay open for a load that one of them could bear.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -42,6 +45,9 @@ class OwnAnswersConnector(TCPConnector):
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         protocol.is_resting = True
         super()._release(key, protocol, should_close=should_close)
+        resting = self._conns.get(key)
+        if resting and resting[-1][0] is protocol:
+            resting.rotate(1)
 
     async def _get(self, key: Any, traces: Any) -> Any:
         """A connection that rests, but none whose last answer was followed by more in one piece."""

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+import threading
 import time
 
 import pytest
@@ -55,6 +56,25 @@ def test_a_connection_over_which_nothing_else_came_is_used_again() -> None:
         for _ in range(3):
             assert status_of(answered(server, request())) == 200
         assert len(upstream.received) == 1
+
+
+def test_the_connection_that_was_used_last_is_used_again_first() -> None:
+    together = threading.Barrier(3)
+
+    def answer(connection: socket.socket, head: bytes) -> None:
+        if b"/v1/together" in head:
+            together.wait(5)
+        connection.sendall(OK)
+
+    with RecordingUpstream(answer) as upstream, proxying(upstream.url) as server:
+        asking = [threading.Thread(target=answered, args=(server, request(b"/v1/together"))) for _ in range(3)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        for _ in range(6):
+            assert status_of(answered(server, request())) == 200
+        assert sorted(data.count(b" HTTP/1.1") for data in upstream.received) == [1, 1, 7]
 
 
 @pytest.mark.parametrize("status", [b"099", b"101", b"600", b"999"])
