@@ -8,14 +8,16 @@ import base64
 import hashlib
 import ssl
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.middleware.judged import Judged
 from gateway.proxy.limits import MAX_REMEMBERED_CERTIFICATES
 from gateway.proxy.request_head import OF_A_CONNECTION, RawHeaders, RequestHead
+from policies.peer.cache import BoundedCache
 from policies.peer.presented import PresentedCertificate
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 #: A client cannot have them removed by listing them in Connection.
 _FRAMING = frozenset({b"host", b"content-length"})
@@ -72,7 +74,11 @@ def _set_by_us(judged: Judged | None) -> frozenset[bytes]:
 _SET = frozenset({b"x-peergate-identity", b"x-peergate-spiffe-id", b"x-peergate-decision-id"})
 
 
-def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tuple[tuple[bytes, bytes], ...]:
+#: By `PresentedCertificate.key` and what is told.
+_KNOWN: BoundedCache[tuple[bytes, CertificateHeaders], Headers] = BoundedCache(MAX_REMEMBERED_CERTIFICATES)
+
+
+def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> Headers:
     """Client-Cert (RFC 9440 §2) and what else is told, of a certificate that a trust entry vouches for."""
     if judged is None:
         return ()
@@ -81,16 +87,19 @@ def _certificate_headers(judged: Judged | None, told: CertificateHeaders) -> tup
         return ()
     if type(presented) is not PresentedCertificate:
         return ()
-    return _headers_of_chain(presented.leaf.der, presented.intermediates, told)
+    key = (presented.key, told)
+    known = _KNOWN.get(key)
+    if known is None:
+        known = _headers_of_certificate(presented, told)
+        _KNOWN.put(key, known)
+    return known
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_CERTIFICATES)
-def _headers_of_chain(
-    leaf: bytes, intermediates: tuple[bytes, ...], told: CertificateHeaders
-) -> tuple[tuple[bytes, bytes], ...]:
+def _headers_of_certificate(presented: PresentedCertificate, told: CertificateHeaders) -> Headers:
+    leaf = presented.leaf.der
     found = [(b"client-cert", _byte_sequence(leaf))]
-    if told.chain and intermediates:
-        found.append((b"client-cert-chain", b", ".join(map(_byte_sequence, intermediates))))
+    if told.chain and presented.intermediates:
+        found.append((b"client-cert-chain", b", ".join(map(_byte_sequence, presented.intermediates))))
     if told.xfcc:
         digest = hashlib.sha256(leaf).hexdigest()
         found.append((b"x-forwarded-client-cert", f'Hash={digest};Cert="{_percent_pem(leaf)}"'.encode()))
