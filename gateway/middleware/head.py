@@ -42,19 +42,19 @@ def read_headers(
 
     Raises MalformedQuestionError if there are more than MAX_HEADERS, ValueError if one is no pair.
     """
-    raw, values = zip(*headers, strict=True) if headers else ((), ())
+    raw = tuple([name for name, _ in headers])
     head = _HEADS.get((raw, wanted, always))
     if head is None:
         head = _head_from_names(raw, wanted | always)
         _HEADS.put((raw, wanted, always), head, sum(map(len, raw)) + _NAME_BYTES * len(raw))
     names, hosts, read = head
-    raw_host = values[hosts[0]] if len(hosts) == 1 else b",".join([values[position] for position in hosts])
+    raw_host = headers[hosts[0]][1] if len(hosts) == 1 else b",".join([headers[position][1] for position in hosts])
     host = raw_host.decode("utf-8", "surrogateescape")
     if not read:
         return names, host, EMPTY_HEADERS
     found: dict[str, tuple[str, ...]] = {}
     for name, position in read:
-        value = values[position].decode("utf-8", "surrogateescape")
+        value = headers[position][1].decode("utf-8", "surrogateescape")
         found[name] = (*found[name], value) if name in found else (value,)
     return names, host, found
 
