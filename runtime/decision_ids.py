@@ -8,7 +8,7 @@ import os
 import re
 
 _ID_BYTES = 16
-_BLOCK = 256
+_BLOCK = 64
 _ID = re.compile(f".{{{2 * _ID_BYTES}}}")
 
 _pool: list[str] = []
