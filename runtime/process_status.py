@@ -17,14 +17,13 @@ class FrontReport:
     """What an adapter adds to the health detail.
 
     `notices`: what an operator should know, such as rules that need headers which this enforcement point is not shown.
-    The numbers are those of its certificate cache, since the start. `served`: the certificates of its listeners.
+    `envoy_restarts`: how often the Envoy beside it has ended. `served`: the certificates of its listeners.
     `is_prepared`: whether what it makes of a policy is made of the first good one, and what it runs beside itself runs.
     """
 
     notices: tuple[str, ...] = ()
     cached_certificates: int = 0
-    cache_hits: int = 0
-    cache_misses: int = 0
+    envoy_restarts: int = 0
     served: tuple[Expiring, ...] = ()
     is_prepared: bool = True
 

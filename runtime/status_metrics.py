@@ -28,7 +28,7 @@ class StatusCollector(Collector):
         if shadows := [process.shadow.policy for process in status.known if process.shadow is not None]:
             yield from _policy(shadows, COMPARED)
         yield from _fetched(status)
-        yield from _certificate_cache(status)
+        yield from _fronts(status)
         yield from _expiry(status)
         yield from _ocsp(status)
 
@@ -80,16 +80,15 @@ def _fetched(status: ServiceStatus) -> Iterable[Metric]:
     )
 
 
-def _certificate_cache(status: ServiceStatus) -> Iterable[Metric]:
+def _fronts(status: ServiceStatus) -> Iterable[Metric]:
     fronts = [process.front for process in status.known]
     cached = sum(front.cached_certificates for front in fronts)
     yield GaugeMetricFamily("peergate_certificate_cache_entries", "Certificates whose facts are remembered.", cached)
-    found = CounterMetricFamily(
-        "peergate_certificate_cache_lookups", "Look-ups of received certificates, by result.", labels=["result"]
+    yield CounterMetricFamily(
+        "peergate_envoy_restarts",
+        "Envoys of `peergate up` that ended by themselves and were started anew.",
+        sum(front.envoy_restarts for front in fronts),
     )
-    found.add_metric(["hit"], sum(front.cache_hits for front in fronts))
-    found.add_metric(["miss"], sum(front.cache_misses for front in fronts))
-    yield found
 
 
 def _expiry(status: ServiceStatus) -> Iterable[Metric]:

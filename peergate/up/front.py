@@ -1,6 +1,7 @@
 """Composition: peergate's ext_authz service on a socket, an Envoy in front of it, and the records of both."""
 
 from collections.abc import Callable
+from pathlib import Path
 from time import time
 
 from extauth.configuration import ExtauthSettings
@@ -56,6 +57,11 @@ class UpFront:
         return self._envoy.address
 
     @property
+    def folder(self) -> Path:
+        """Where the files of Envoy are, its own log among them."""
+        return self._folder.path
+
+    @property
     def native(self) -> bool:
         """Whether Envoy decides by itself what it can."""
         return self._settings.native
@@ -84,12 +90,14 @@ class UpFront:
         found = self._extauth.report()
         notices = list(found.notices)
         if self._envoy.restarts:
-            notices.append(f"Envoy ended and was started anew {self._envoy.restarts} times")
+            times = "once" if self._envoy.restarts == 1 else f"{self._envoy.restarts} times"
+            notices.append(f"Envoy ended and was started anew, {times}")
         if self._envoy.trouble:
             notices.append(self._envoy.trouble)
         return FrontReport(
             tuple(notices),
             found.cached_certificates,
+            envoy_restarts=self._envoy.restarts,
             served=self._served.expiring(),
             is_prepared=self._envoy.is_running,
         )

@@ -32,6 +32,7 @@ def _show(configuration: UpConfiguration, front: UpFront) -> None:
         *(("", str(problem)) for problem in status.problems),
         *_next(configuration),
         *_native(configuration, front),
+        ("Envoy's files", f"{front.folder}, envoy.log among them, until the end"),
         ("decisions", "standard output" if configuration.decision_log == "-" else configuration.decision_log),
         ("operations", f"{configuration.ops}: /readyz, /metrics" if configuration.ops else "off (--ops HOST:PORT)"),
     ]

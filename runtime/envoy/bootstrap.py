@@ -119,10 +119,15 @@ def json_of_protocol(explicit: Json) -> Json:
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 
 
+#: Of a cluster whose addresses are names. Envoy by itself takes the IPv6 addresses of a name that has both: `localhost`
+#: would be `::1`, where most servers do not listen.
+BY_NAME: Json = {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
+
+
 def _cluster(name: str, address: Address) -> Json:
     return {
         "name": name,
-        "type": "STRICT_DNS" if _needs_dns(address) else "STATIC",
+        **(BY_NAME if _needs_dns(address) else {"type": "STATIC"}),
         "connect_timeout": "1s",
         "load_assignment": {
             "cluster_name": name,

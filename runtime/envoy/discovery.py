@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runtime.address import TcpAddress
 from runtime.envoy import limits
-from runtime.envoy.bootstrap import EnvoySettings, bootstrap_from_settings, json_from_address, json_of_protocol
+from runtime.envoy.bootstrap import BY_NAME, EnvoySettings, bootstrap_from_settings, json_from_address, json_of_protocol
 from runtime.envoy.proto_json import FROM_DISCOVERY, Json, JsonValue, any_of, seconds, type_url
 
 DISCOVERY_CLUSTER = "peergate_xds"
@@ -111,7 +111,7 @@ def _cluster(discovery: Discovery) -> Json:
     endpoints: list[JsonValue] = [{"endpoint": {"address": json_from_address(server)}} for server in discovery.servers]
     return {
         "name": DISCOVERY_CLUSTER,
-        "type": "STRICT_DNS",
+        **BY_NAME,
         "connect_timeout": "5s",
         "typed_extension_protocol_options": json_of_protocol({"http2_protocol_options": http2}),
         "transport_socket": _upstream_tls(discovery),

@@ -56,6 +56,7 @@ NOT_RUN = {
     ("docs/deploy.md", "docker build"): INSTALLS,
     ("docs/forward-auth.md", "  client"): "it is a picture",
     ("docs/gateway.md", "mkdir -p pki"): "tests/docs/test_gateway_page.py runs it on free ports",
+    ("docs/gateway.md", "cat > pki/crl.cnf"): "tests/docs/test_gateway_page.py runs it after the first",
     ("docs/gateway.md", "curl --cacert"): "tests/docs/test_gateway_page.py runs it on free ports",
     ("docs/gateway.md", "level=warning"): OTHER_MACHINE,
     ("docs/middleware.md", "Billing = Annotated"): "FastAPI is no dependency; the guard is tested with Starlette",

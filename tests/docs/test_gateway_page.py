@@ -40,6 +40,10 @@ def test_the_first_five_minutes_work_as_they_stand(tmp_path: Path) -> None:
             time.sleep(0.2)
         assert "no_matching_rule" in called(calls[1], tmp_path)
         assert "certificate required" in called(calls[2], tmp_path)
+        subprocess.run(["sh", "-ec", BLOCKS[3]], cwd=tmp_path, check=True, capture_output=True, timeout=20)
+        while "certificate_revoked" not in (served := called(calls[0], tmp_path)):
+            assert time.monotonic() < deadline, served
+            time.sleep(0.2)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)

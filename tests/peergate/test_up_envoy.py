@@ -122,7 +122,7 @@ class Connection:
 
 
 @contextmanager
-def running(folder: Path, host: str = "127.0.0.1") -> Iterator[World]:
+def running(folder: Path, host: str = "127.0.0.1", upstream_host: str = "127.0.0.1") -> Iterator[World]:
     authority = Authority.root("mesh")
     server = authority.issue(dns=["h.example"], server=True, client=False)
     (folder / "crls").mkdir()
@@ -133,7 +133,9 @@ def running(folder: Path, host: str = "127.0.0.1") -> Iterator[World]:
     run = folder / "run"
     run.mkdir()
     with EchoUpstream() as upstream, ExitStack() as connections:
-        settings = UpSettings(TcpAddress(host, 0), tls, TcpAddress("127.0.0.1", upstream.port), threads=1, native=True)
+        settings = UpSettings(
+            TcpAddress(host, 0), tls, TcpAddress(upstream_host, upstream.port), threads=1, native=True
+        )
         envoy = UpEnvoy(settings, LiveTls(tls), run, UnixAddress(str(run / "nobody.sock")))
         world = World(folder, authority, envoy, upstream, connections)
         world.apply()
@@ -170,6 +172,12 @@ def status_of(connect: Callable[[], Connection], target: str = "/v1/a") -> int:
 
 def _same(connection: Connection) -> Connection:
     return connection
+
+
+def test_an_upstream_that_is_named_localhost_is_found_where_most_servers_listen(tmp_path: Path) -> None:
+    with running(tmp_path, upstream_host="localhost") as world:
+        # The name is looked up when Envoy serves already.
+        assert within(5, lambda: status_of(world.caller) == 200)
 
 
 def test_native_routes_go_on_while_nobody_answers_and_asked_ones_are_denied(world: World) -> None:

@@ -97,11 +97,11 @@ def sample(status: ServiceStatus, name: str, labels: dict[str, str] | None = Non
 
 
 def test_metrics_sum_over_processes() -> None:
-    front = FrontReport(cached_certificates=3, cache_hits=10, cache_misses=4)
+    front = FrontReport(cached_certificates=3, envoy_restarts=10)
     one = ProcessStatus(1, SERVING, front, listening=True, queued_records=5)
     both = ServiceStatus((one, one, None), observe=False, restarts=2)
     assert sample(both, "peergate_certificate_cache_entries") == 6
-    assert sample(both, "peergate_certificate_cache_lookups_total", {"result": "hit"}) == 20
+    assert sample(both, "peergate_envoy_restarts_total") == 20
     assert sample(both, "peergate_decision_log_queued") == 10
     assert sample(both, "peergate_worker_restarts_total") == 2
     assert sample(both, "peergate_workers_wanted") == 3
