@@ -58,8 +58,9 @@ class Service:
         return {worker["pid"] for worker in self.readiness()[1].get("workers", []) if "pid" in worker}
 
     def records(self) -> list[dict[str, Any]]:
-        """The decision log so far."""
-        return [json.loads(line) for line in self.decisions.read_text().splitlines()]
+        """The decision log so far, less a line that is being written."""
+        *lines, _ = self.decisions.read_text().split("\n")
+        return [json.loads(line) for line in lines]
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process that was started."""
