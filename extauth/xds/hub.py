@@ -7,9 +7,10 @@ good configuration, and an Envoy that is cut off goes on refusing what it refuse
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 
 from extauth.xds import limits
 from extauth.xds.errors import StreamRefusedError
@@ -54,7 +55,7 @@ class Hub:
         self._judge = judge
         self._metrics = metrics
         self._clock = clock
-        self._lock = Lock()
+        self._lock = RLock()
         self._fleet = Fleet()
         self._snapshots = Snapshots()
         self._snapshot_at = 0.0
@@ -100,17 +101,10 @@ class Hub:
             if session not in self._sessions:
                 return
             known = session.stream.node
-            try:
+            with self._ended_by_faults(session):
                 self._send(session, session.stream.received(message, self._clock()))
-            except StreamRefusedError as error:
-                self._end(session, error)
-                return
-            except Exception:
-                _LOGGER.exception("a request of an Envoy could not be handled, its stream ends")
-                self._end(session, StreamRefusedError("INTERNAL", "peergate failed on this request"))
-                return
-            if known is None and session.stream.node is not None:
-                self._make_room(session, session.stream.node)
+                if known is None and session.stream.node is not None:
+                    self._make_room(session, session.stream.node)
 
     def close(self, session: Session) -> None:
         """The Envoy has ended the stream, its connection is gone, or it has been told of the end."""
@@ -125,8 +119,9 @@ class Hub:
             if not self._snapshots.put(snapshot):
                 return
             now = self._snapshot_at = self._clock()
-            for session in self._sessions:
-                self._send(session, session.stream.due(now))
+            for session in tuple(self._sessions):
+                with self._ended_by_faults(session):
+                    self._send(session, session.stream.due(now))
         facts = {"generation": snapshot.generation, "bytes": snapshot.size}
         _LOGGER.info("a new snapshot is sent to the fleet", extra={"facts": facts})
 
@@ -151,20 +146,30 @@ class Hub:
             sessions = tuple(self._sessions)
         for session in sessions:
             policy, now = self._judge.policy, self._clock()
-            try:
+            with self._ended_by_faults(session):
                 if not self._judge.would_permit(policy, session.opening.request(policy, now)):
                     # Once more, for the record.
                     judgement = self._judge.decide(policy, session.opening.request(policy, now))
                     if not judgement.permitted:
                         text = denial(judgement.decision.reason, judgement.decision_id)
-                        raise StreamRefusedError("PERMISSION_DENIED", text)  # noqa: TRY301 - one way to end a stream
+                        raise StreamRefusedError("PERMISSION_DENIED", text)
                 with self._lock:
                     session.stream.check_deadlines(now)
                     self._send(session, session.stream.due(now))
-            except StreamRefusedError as error:
-                with self._lock:
-                    self._end(session, error)
         self._cut_silent()
+
+    @contextmanager
+    def _ended_by_faults(self, session: Session) -> Iterator[None]:
+        """Whatever is raised inside, a fault of our own, too, ends this stream and holds up no other."""
+        try:
+            yield
+        except StreamRefusedError as error:
+            with self._lock:
+                self._end(session, error)
+        except Exception:
+            _LOGGER.exception("a stream could not be served, and ends")
+            with self._lock:
+                self._end(session, StreamRefusedError("INTERNAL", "peergate failed on this stream"))
 
     def _cut_silent(self) -> None:
         """Cut the streams that were ended and do not read that they were."""

@@ -92,6 +92,27 @@ def test_a_fault_of_our_own_ends_the_stream_that_met_it_and_no_other(monkeypatch
     assert all(not isinstance(item, StreamRefusedError) for item in items(fine))
 
 
+@pytest.mark.parametrize("method", ["due", "check_deadlines"])
+def test_a_fault_about_one_stream_keeps_no_other_from_what_is_due_or_from_its_end(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    unlucky, fine = world.open(name="unlucky"), world.open(name="fine")
+    world.hub.received(fine, FakeEnvoy(False, "fine").answer(items(fine)[0].message))
+
+    def broken(*_: object) -> list[Any]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(unlucky.stream, method, broken)
+    world.hub.publish(snapshot("g2"))
+    world.hub.look()
+    assert items(unlucky)[-1].code == "INTERNAL"
+    assert b"a@g2" in items(fine)[-1].message
+    world.now = ENVOY.leaf.not_after + 1
+    world.hub.look()
+    assert items(fine)[-1].code == "PERMISSION_DENIED"
+
+
 def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_STREAMS", 2)
     world = World()
