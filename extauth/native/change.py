@@ -31,9 +31,18 @@ class Change:
     serials: frozenset[int] = frozenset()
     sans: frozenset[str] = frozenset()
 
+    @classmethod
+    def of_all(cls, changes: "Iterable[Change]") -> "Change":
+        """All of them together."""
+        changes = tuple(changes)
+        return cls(
+            frozenset[int]().union(*(change.serials for change in changes)),
+            frozenset[str]().union(*(change.sans for change in changes)),
+        )
+
     def joined(self, other: "Change") -> "Change":
         """Both, in bounds: see `narrowed`."""
-        return self.narrowed(Change(self.serials | other.serials, self.sans | other.sans))
+        return self.narrowed(Change.of_all((self, other)))
 
     def narrowed(self, needed: "Change") -> "Change":
         """`needed`; of more than a small filter can hold, those of `self`: who is asked about already stays so."""
@@ -51,14 +60,12 @@ def change_from_policies(before: PolicySet, after: PolicySet) -> Change:
 
     What is listed no more may be listed again while Envoy takes the policy without it: then it is marked already.
     """
-    serials = set(listed_serials(after.trust.entries) ^ listed_serials(before.trust.entries))
-    sans: set[str] = set()
+    found = [Change(listed_serials(after.trust.entries) ^ listed_serials(before.trust.entries))]
     for policy, rule in _changed_rules(before, after):
-        named = [_named(policy.identities[caller].selector) for caller in rule.callers]
-        for change in named if None not in named else ():
-            serials |= change.serials if change else frozenset()
-            sans |= change.sans if change else frozenset()
-    return Change(frozenset(serials), frozenset(sans))
+        named = _together(_named(policy.identities[caller].selector) for caller in rule.callers)
+        if named is not None:
+            found.append(named)
+    return Change.of_all(found)
 
 
 def matcher_from_change(change: Change) -> Json | None:
@@ -138,9 +145,9 @@ def _named(selector: Selector) -> Change | None:
 
 
 def _together(changes: Iterable[Change | None]) -> Change | None:
-    serials, sans = frozenset[int](), frozenset[str]()
+    found: list[Change] = []
     for change in changes:
         if change is None:
             return None
-        serials, sans = serials | change.serials, sans | change.sans
-    return Change(serials, sans)
+        found.append(change)
+    return Change.of_all(found)

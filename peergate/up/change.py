@@ -39,8 +39,8 @@ class TellChange:
         # The last that was written for Envoy to take, and the one that is being compiled and written.
         self._written: PolicySet | None = None
         self._writing: PolicySet | None = None
-        # Since when the last policy waits, when it was told, and until when it waits; epoch seconds.
-        self._since = self._told = self._due = inf
+        # Since when policies wait, inf if none does, and when the last one was told; epoch seconds.
+        self._since = self._told = inf
 
     def tell(self, policy: PolicySet | None, now: float, *, native: bool) -> bool:
         """Have Envoy ask about what is new in `policy`; whether the policy itself may wait. Raises OSError.
@@ -57,7 +57,6 @@ class TellChange:
                 self._heed(self._change)
             self._told = now
             self._since = min(self._since, now) if waits else inf
-            self._due = min(now + QUIET_SECONDS, self._since + MAX_WAIT_SECONDS) if waits else inf
             return waits
 
     def begin(self) -> PolicySet | None:
@@ -69,18 +68,19 @@ class TellChange:
     def is_due(self, now: float) -> bool:
         """Whether the last policy has waited long enough. `now`: epoch seconds."""
         with self._lock:
+            due = min(self._told + QUIET_SECONDS, self._since + MAX_WAIT_SECONDS)
             # A clock that was set back does not make it wait for longer.
-            return self._due < inf and not self._since <= now < self._due
+            return self._since < inf and not self._since <= now < due
 
     def written(self, policy: PolicySet | None) -> None:
         """The policy is where Envoy finds it."""
         with self._lock:
             self._written, self._writing = policy, None
             if policy is self._latest:
-                self._since = self._due = inf
-            elif self._due < inf:
+                self._since = inf
+            elif self._since < inf:
                 # A later one waits as if nothing had waited before it, so that Envoy is free in between.
-                self._since, self._due = self._told, self._told + QUIET_SECONDS
+                self._since = self._told
 
     def taken(self) -> None:
         """Envoy has the policy that was written last. Raises OSError; then it goes on asking."""
@@ -95,11 +95,7 @@ class TellChange:
 
     def _needed(self, latest: PolicySet) -> Change:
         """What is new since either of the policies that Envoy has or is about to have."""
-        serials, sans = frozenset[int](), frozenset[str]()
-        for before in self._befores:
-            change = change_from_policies(before, latest)
-            serials, sans = serials | change.serials, sans | change.sans
-        return Change(serials, sans)
+        return Change.of_all(change_from_policies(before, latest) for before in self._befores)
 
     def _may_wait(self, policy: PolicySet, now: float) -> bool:
         """Whether Envoy decides as it would by this policy: by what it has, with what it asks about."""
