@@ -236,8 +236,9 @@ class UpEnvoy:
         try:
             version = process.admin.filter_version(POLICY)
         except TimeoutError:
-            # While it takes a large policy it answers nobody.
-            return
+            if self._taken.may_be_busy:
+                return
+            raise
         with self._applying:
             if not self._taken.is_refused(version):
                 if version == self._files.version(POLICY_FILE):

@@ -6,6 +6,8 @@ from time import monotonic
 #: Seconds that Envoy has, and answers with another version after that which mean that it does not take it.
 TAKE_SECONDS = 1.0
 ANSWERS = 2
+#: Seconds that Envoy may be busy with it and answer nobody; the largest policies take a part of that.
+BUSY_SECONDS = 60.0
 
 
 class Taken:
@@ -24,6 +26,11 @@ class Taken:
     def is_open(self) -> bool:
         """Whether it is not known yet that Envoy has taken it."""
         return self._others is not None
+
+    @property
+    def may_be_busy(self) -> bool:
+        """Whether an Envoy that does not answer may still be taking it."""
+        return self._clock() - self._since <= BUSY_SECONDS
 
     def is_refused(self, version: str) -> bool:
         """Whether Envoy had the time, and has another version. `version`: what it says that it has."""

@@ -1,6 +1,6 @@
 """Whether Envoy has taken what it was told."""
 
-from peergate.up.taken import TAKE_SECONDS, Taken
+from peergate.up.taken import BUSY_SECONDS, TAKE_SECONDS, Taken
 
 
 class Clock:
@@ -46,3 +46,13 @@ def test_one_that_comes_late_is_taken() -> None:
     assert not taken.is_refused("a")
     assert not taken.is_refused("b")
     assert not taken.is_refused("a")
+
+
+def test_an_envoy_that_does_not_answer_is_taken_for_busy_for_a_while_only() -> None:
+    clock = Clock()
+    taken = Taken(clock)
+    taken.tell("b")
+    clock.now = BUSY_SECONDS
+    assert taken.may_be_busy
+    clock.now += 0.1
+    assert not taken.may_be_busy

@@ -463,8 +463,11 @@ def test_an_envoy_that_is_busy_with_a_policy_is_asked_again_without_a_word(
         world.apply()
         assert within(2, lambda: len(asked) >= 3)
         assert marked(world) == 1, "Envoy may not have the policy yet"
+        assert not caplog.records
+        # One that never answers is told of.
+        patched.setattr("peergate.up.taken.BUSY_SECONDS", 0.0)
+        assert within(2, lambda: "Envoy could not be looked after" in caplog.messages)
     assert within(2, lambda: marked(world) == 0)
-    assert not caplog.records
 
 
 def test_a_large_policy_is_written_when_nothing_has_changed_for_a_while(
