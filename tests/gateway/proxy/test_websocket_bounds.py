@@ -121,6 +121,32 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name.startswith(names)]
 
 
+#: What a Close may have in it -> the code that the upstream is told.
+ODD_CLOSES = {
+    "nothing": (b"", 1000),
+    "half a code": (b"\x0f", None),
+    "code 0": (struct.pack("!H", 0), None),
+    "a code below the first": (struct.pack("!H", 999), None),
+    "a code that is never sent": (struct.pack("!H", 1006), None),
+    "the largest code": (struct.pack("!H", 65535), None),
+    "a reason that is no text": (struct.pack("!H", 4002) + b"\xff\xfe", None),
+    "a code of an application": (struct.pack("!H", 4999), 4999),
+}
+
+
+@pytest.mark.parametrize(("payload", "told"), ODD_CLOSES.values(), ids=ODD_CLOSES)
+def test_whatever_a_client_closes_with_both_sides_end_and_the_upstream_is_told_a_code_that_there_is(
+    payload: bytes, told: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = Accepting()
+    with RecordingUpstream(answer) as upstream, proxying(upstream.url) as server, upgraded(server) as connection:
+        connection.sendall(frame(_CLOSE, payload, mask=True))
+        assert is_ended_within(connection, 2)
+        assert eventually(lambda: len(answer.closed_with) == 1)
+    assert answer.closed_with[0] in ({told} if told else {1000, 1002, 1007})
+    assert said(caplog) == []
+
+
 TOO_LARGE = {
     "in one frame": frame(_BINARY, bytes(limits.MAX_MESSAGE_BYTES + 1), mask=True),
     "as text": frame(_TEXT, b"a" * (limits.MAX_MESSAGE_BYTES + 1), mask=True),
