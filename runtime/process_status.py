@@ -17,7 +17,8 @@ class FrontReport:
     """What an adapter adds to the health detail.
 
     `notices`: what an operator should know, such as rules that need headers which this enforcement point is not shown.
-    `envoy_restarts`: how often the Envoy beside it has ended. `served`: the certificates of its listeners.
+    `cached_certificates`: whose facts are remembered. `envoy_restarts`: how often the Envoy beside it has ended.
+    `served`: the certificates of its listeners.
     `is_prepared`: whether what it makes of a policy is made of the first good one, and what it runs beside itself runs.
     """
 

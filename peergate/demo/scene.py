@@ -1,6 +1,7 @@
 """Everything that the demo runs, in one folder: an upstream, and what stands in front of it."""
 
 import json
+import math
 import re
 import socket
 import ssl
@@ -122,19 +123,18 @@ class Scene:
         What came of it, and `time.monotonic()` at the first answer by `generation`: Envoy asks about what has changed
         until it has the policy itself. Raises ServiceError if `generation` does not decide.
         """
-        began, outcome, moments = time.monotonic(), None, list[float]()
+        began, outcome, first = time.monotonic(), None, math.inf
         while time.monotonic() - began < CHANGE_SECONDS:
             answered, moment = self._answered(wanted), time.monotonic()
             found = self._recorded(answered)
             if found.record is None or found.record["generation"] != generation:
                 continue
-            outcome = found
-            moments.append(moment)
+            outcome, first = found, min(first, moment)
             if found.enforcement in {None, found.record["enforcement"]}:
                 break
         if outcome is None:
             raise ServiceError(f"generation {generation} decides nothing after {CHANGE_SECONDS:g} s")
-        return outcome, moments[0]
+        return outcome, first
 
     def _answered(self, wanted: Call) -> Outcome:
         credentials = self.pki.callers[wanted.caller] if wanted.caller else None
