@@ -466,7 +466,7 @@ def test_an_envoy_that_is_busy_with_a_policy_is_asked_again_without_a_word(
         assert not caplog.records
         # One that never answers is told of.
         patched.setattr("peergate.up.taken.BUSY_SECONDS", 0.0)
-        assert within(2, lambda: "Envoy could not be looked after" in caplog.messages)
+        assert within(2, lambda: "Envoy could not be looked after" in caplog.text)
     assert within(2, lambda: marked(world) == 0)
 
 
