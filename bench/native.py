@@ -1,15 +1,16 @@
 """The policy inside Envoy, against no authorization, against Envoy's own list of RBAC policies, and against asking.
 
 Everything shares one core, as in `bench.envoy`. A native request is judged in full: names, chain, dates and revocation.
+Beside it, the same policy's rules alone: what it costs to find identity and route.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 from bench.envoy import envoy_with, get_of, unchanged, without_authorization, written_tls
 from bench.figure import Bound, Figure, ratios
@@ -17,7 +18,7 @@ from bench.load_generator import Http2Load, load_generator
 from bench.processes import cores, serving
 from bench.scenario import LITERAL_PATH, ROOT_FILE, Mesh, host_of, loaded_policy, spread, uri_of
 from bench.services import GRPC, HTTP, Loaded, Round, alternated, peergate_command
-from extauth.native.compile import compiled_from_policy
+from extauth.native.compile import Compiled, compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from runtime.address import UnixAddress
 from runtime.envoy.binary import envoy_version, find_envoy
@@ -59,6 +60,8 @@ def figures(settings: Settings | None = None) -> Iterator[Figure]:
         native = _native(size)
         bound = Bound(0.75, at_least=True)
         yield Figure(PART, f"{native} : {_ALONE}", "x", ratios(rates[native], rates[_ALONE]), bound)
+        rules, bound = _rules(size), Bound(0.9, at_least=True)
+        yield Figure(PART, f"{rules} : {_ALONE}", "x", ratios(rates[rules], rates[_ALONE]), bound)
     native, asking = _native(settings.asking), _asking(GRPC, settings.asking)
     yield Figure(PART, f"{native} : {asking}", "x", ratios(rates[native], rates[asking]), Bound(4, at_least=True))
 
@@ -88,7 +91,9 @@ def _measured(settings: Settings, binary: Path, folder: Path) -> dict[str, list[
 def _variants(settings: Settings, mesh: Mesh, folder: Path) -> Iterator[tuple[str, Change, str | None]]:
     yield _ALONE, without_authorization, None
     for size in settings.sizes:
-        yield _native(size), _decided_natively(mesh, folder, size), None
+        policy = _Policy.of(mesh, folder, size)
+        yield _native(size), policy.decides, None
+        yield _rules(size), policy.looks_up, None
     for size in settings.linear:
         yield f"RBAC list, {size} policies", _decided_by_list(size), None
     for form in (GRPC, HTTP):
@@ -99,29 +104,49 @@ def _native(size: int) -> str:
     return f"native, {size} rules"
 
 
+def _rules(size: int) -> str:
+    return f"identity and route alone, {size} rules"
+
+
 def _asking(form: str, size: int) -> str:
     return f"{form} ext_authz, {size} rules"
 
 
-def _decided_natively(mesh: Mesh, folder: Path, size: int) -> Change:
-    """As `peergate policy export envoy` has it, with the issuing CA in the policy, and a CRL of it."""
-    own = folder / f"policy-of-{size}"
-    own.mkdir()
-    revoked = mesh.issuing.issue(uri=[uri_of(0)])
-    path = mesh.write_revocable(own, size, revoked.certificate)
-    compiled = compiled_from_policy(loaded_policy(path), mesh.time)
-    stamp = "" if compiled.admission is None else compiled.admission.stamp
-    authorization = Authorization(UnixAddress(str(own / "nobody.sock")))
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """A policy inside Envoy, with the issuing CA in the policy, and a CRL of it."""
 
-    def change(chain: Any) -> None:
+    compiled: Compiled
+    authorization: Authorization
+
+    @classmethod
+    def of(cls, mesh: Mesh, folder: Path, size: int) -> Self:
+        own = folder / f"policy-of-{size}"
+        own.mkdir()
+        revoked = mesh.issuing.issue(uri=[uri_of(0)])
+        path = mesh.write_revocable(own, size, revoked.certificate)
+        compiled = compiled_from_policy(loaded_policy(path), mesh.time)
+        return cls(compiled, Authorization(UnixAddress(str(own / "nobody.sock"))))
+
+    def decides(self, chain: Any) -> None:
+        """As `peergate policy export envoy` has it."""
+        manager = self._put(chain, http_filters(self.compiled, self.authorization))
+        manager |= manager_options(self.compiled.admission)
+        manager["route_config"] |= route_options(self.compiled.admission)
+
+    def looks_up(self, chain: Any) -> None:
+        """The look-up by which a rule is found, and nothing before, beside or behind it."""
+        found: Any = self.compiled.decides
+        rules = {**found, "matcher_list": {"matchers": found["matcher_list"]["matchers"][-1:]}}
+        noted, decides, _ = http_filters(replace(self.compiled, decides=rules, names=None), self.authorization)
+        self._put(chain, [noted, decides])
+
+    def _put(self, chain: Any, filters: list[Json]) -> Any:
         without_authorization(chain)
         manager = chain["filters"][-1]["typed_config"]
-        manager["http_filters"] = [*http_filters(compiled, authorization), *manager["http_filters"]]
-        manager |= manager_options()
-        manager["route_config"] |= route_options()
-        chain["filters"] = [*network_filters(stamp), *chain["filters"]]
-
-    return change
+        manager["http_filters"] = [*filters, *manager["http_filters"]]
+        chain["filters"] = [*network_filters(self.compiled.admission), *chain["filters"]]
+        return manager
 
 
 def _decided_by_list(size: int) -> Change:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from extauth.native.admission import EntryAdmission
-from extauth.native.expressions import ONLY_DNS, ONLY_URI, dns_sans, name_sans, spiffe_sans, svid_sans
+from extauth.native.expressions import ONLY_DNS, ONLY_URI, dns_sans, name_sans, short_svid_sans, spiffe_sans, svid_sans
 from extauth.native.limits import MAX_CALLER_OVERLAPS, MAX_CALLER_PATTERNS
 from extauth.native.mentioned import Mentioned
 from policies.engine.caller import CallerState
@@ -57,11 +57,13 @@ class Pattern:
 class NativeCallers:
     """`admitted`: a regular expression over the SANs; what does not match it is asked.
 
+    `short`: one for those among them that are surely not too long.
     `exact`: by the whole text of the SANs. `patterns`: for the SANs without an exact entry; at most one holds, and
     exactly one where the classes are `complete`. `anonymous`: callers without a certificate.
     """
 
     admitted: str
+    short: str
     exact: dict[str, NativeCaller]
     patterns: tuple[Pattern, ...]
     complete: bool
@@ -79,29 +81,27 @@ def native_callers(policy: PolicySet, admission: EntryAdmission, mentioned: Ment
     if admission.trust_domain is None:
         names = _DnsNames(mentioned.names)
         exact = {ONLY_DNS.format(name): judge.caller(dns=name) for name in names.literals}
-        return _told_apart(name_sans(), exact, tuple(names.patterns(judge)), names.complete, judge.anonymous())
+        patterns = tuple(names.patterns(judge))
+        sans = name_sans()
+        return _told_apart(NativeCallers(sans, sans, exact, patterns, names.complete, judge.anonymous()))
     domain = f"spiffe://{admission.trust_domain.name}"
     own = frozenset(pattern for pattern in mentioned.uris if pattern.segments[0] == domain)
     uris = _SpiffeIds(own, domain)
     exact = {ONLY_URI.format(uri): judge.caller(uri=uri) for uri in uris.literals}
-    admitted = svid_sans(admission.trust_domain)
-    return _told_apart(admitted, exact, tuple(uris.patterns(judge)), uris.complete, judge.anonymous())
+    admitted, short = svid_sans(admission.trust_domain), short_svid_sans(admission.trust_domain)
+    patterns = tuple(uris.patterns(judge))
+    return _told_apart(NativeCallers(admitted, short, exact, patterns, uris.complete, judge.anonymous()))
 
 
-def _told_apart(
-    admitted: str,
-    exact: dict[str, NativeCaller],
-    patterns: tuple[Pattern, ...],
-    complete: bool,
-    anonymous: NativeCaller,
-) -> NativeCallers:
+def _told_apart(callers: NativeCallers) -> NativeCallers:
     """Where a caller with an exact entry has no name, callers whose pattern has one are asked: it would be given it."""
-    if any(not caller.names for caller in exact.values()):
-        patterns = tuple(
-            replace(pattern, caller=replace(pattern.caller, unclear=True)) if pattern.caller.names else pattern
-            for pattern in patterns
-        )
-    return NativeCallers(admitted, exact, patterns, complete, anonymous)
+    if all(caller.names for caller in callers.exact.values()):
+        return callers
+    patterns = tuple(
+        replace(pattern, caller=replace(pattern.caller, unclear=True)) if pattern.caller.names else pattern
+        for pattern in callers.patterns
+    )
+    return replace(callers, patterns=patterns)
 
 
 class _Judge:

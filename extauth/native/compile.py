@@ -10,10 +10,12 @@ from functools import reduce
 
 from extauth.native.admission import Admission, EntryAdmission, admission_from_policy
 from extauth.native.callers import NativeCaller, NativeCallers, Pattern, native_callers
-from extauth.native.expressions import PLAIN_PATH, known_chain, ordinary_host
+from extauth.native.dates import in_date
+from extauth.native.expressions import PLAIN_PATH, SHORT_PLAIN_PATH, known_chain, ordinary_host
 from extauth.native.items import Items, Masks
 from extauth.native.matcher import (
     CHAIN,
+    FACTS,
     ISSUER,
     PATH,
     SANS,
@@ -36,7 +38,7 @@ from extauth.native.names import Names, asked
 from extauth.native.places import AUTHORITY, METHOD, Places
 from extauth.native.serials import serial_texts
 from extauth.native.unknown import denies_whom_envoy_does_not_know
-from extauth.native.validity import carries_one_of, short_path, validity
+from extauth.native.validity import carries_one_of, short_lived, short_path, short_spiffe_id, validity
 from policies.engine.limits import MAX_METHOD_CHARS
 from policies.engine.policy_set import PolicySet
 from runtime.envoy.proto_json import Json
@@ -44,9 +46,9 @@ from runtime.envoy.proto_json import Json
 _ANY_ADDRESS = ("0.0.0.0/0", "::/0")
 #: Of visible ASCII everything but small letters, which the engine refuses.
 _METHOD = rf"[!-`{{-~]{{1,{MAX_METHOD_CHARS}}}"
-_SANS, _CHAIN, _ISSUER = state_input(SANS), state_input(CHAIN), state_input(ISSUER)
-#: Holds of every request that has come past the gates: the text is never empty.
-_ALWAYS = negated(equals(_SANS, ""))
+_SANS, _CHAIN, _ISSUER, _PATH = (state_input(key) for key in (SANS, CHAIN, ISSUER, PATH))
+#: Holds of every request: it has a method.
+_ALWAYS = negated(equals(METHOD, ""))
 #: No certificate was presented: there is neither a name nor a chain.
 _WITHOUT_CERTIFICATE = all_of([equals(_CHAIN, "-"), equals(_SANS, "-|-|-|-")])
 
@@ -83,31 +85,37 @@ def compiled_from_policy(
     if denies_whom_envoy_does_not_know(policy):
         return Compiled(in_order([], asked("identity")), None, admission)
     mentioned = mentioned_by_policy(policy)
-    entries = [_Entry(policy, entry, ports, mentioned) for entry in admission.judged]
-    gates = [
-        *_first_gates(policy, ports),
-        (all_of([_WITHOUT_CERTIFICATE, short_path()]), entries[0].without_certificate()),
-        *_serial_gates(admission.serials, mentioned),
-        *([(negated(equals(state_input(TRUST), admission.stamp)), asked("trust-changed"))] if stamped else []),
-    ]
+    stamp = admission.stamp if stamped else None
+    entries = [_Entry(policy, entry, stamp, ports, mentioned) for entry in admission.judged]
+    gates = [*_first_gates(policy), *_serial_gates(admission.serials, mentioned)]
+    doubts, anonymous = _doubts_about_request(ports), entries[0].without_certificate()
     if len(admission.entries) == 1:
-        return Compiled(entries[0].matcher(gates), entries[0].names(), admission)
+        (entry,) = entries
+        decides = entry.matcher(gates, [*doubts, (_WITHOUT_CERTIFICATE, anonymous)])
+        return Compiled(decides, entry.names(), admission)
+    told_apart = [(_issued_by(entry.admission), nested(entry.matcher([], doubts))) for entry in entries]
     elsewhere = [
         (_issued_by(entry), asked(entry.asked)) for entry in admission.entries if entry.asked and entry.issuers
     ]
-    told_apart = [(_issued_by(entry.admission), nested(entry.matcher([]))) for entry in entries]
+    nobody = (_WITHOUT_CERTIFICATE, nested(in_order(doubts, anonymous)))
     named = [(_issued_by(entry.admission), nested(names)) for entry in entries if (names := entry.names()) is not None]
-    decides = in_order([*gates, *told_apart, *elsewhere], asked("trust"))
+    decides = in_order([*gates, *told_apart, *elsewhere, nobody], asked("trust"))
     return Compiled(decides, in_order(named) if named else None, admission)
 
 
-def _first_gates(policy: PolicySet, ports: tuple[int, ...]) -> list[tuple[Json, Json]]:
-    """What is asked whoever calls: what Envoy and the engine might read in two ways."""
-    gates = [
-        (negated(fits(state_input(PATH), PLAIN_PATH)), asked("path")),
+def _doubts_about_request(ports: tuple[int, ...]) -> list[tuple[Json, Json]]:
+    """What is asked as Envoy and the engine might read it in two ways."""
+    return [
+        (negated(fits(_PATH, PLAIN_PATH)), asked("path")),
+        (negated(short_path()), asked("path")),
         (negated(fits(AUTHORITY, ordinary_host(ports))), asked("host")),
         (negated(fits(METHOD, _METHOD)), asked("method")),
     ]
+
+
+def _first_gates(policy: PolicySet) -> list[tuple[Json, Json]]:
+    """What is asked for the sake of some rules, whoever calls."""
+    gates = []
     if policy.settable_headers:
         # A header that a rule may set never passes as it was sent (law 7): peergate removes it.
         gates.append((carries_one_of(sorted(policy.settable_headers)), asked("header")))
@@ -129,23 +137,35 @@ def _serial_gates(revoked: frozenset[int], mentioned: Mentioned) -> list[tuple[J
 
 
 class _Entry:
-    """The rules of one policy about the native callers of one trust entry."""
+    """The rules of one policy about the native callers of one trust entry.
+
+    `stamp`: which CAs must have let a connection in, if that is noted.
+    """
 
     def __init__(
         self,
         policy: PolicySet,
         admission: EntryAdmission,
+        stamp: str | None,
         ports: tuple[int, ...],
         mentioned: Mentioned,
     ) -> None:
         self.admission = admission
         callers = native_callers(policy, admission, mentioned)
-        # What is asked about a certificate of this entry before any rule is looked at.
-        self._gates = [
+        chain = known_chain(list(admission.authorities))
+        self._doubts = [
             (negated(fits(_SANS, callers.admitted)), asked("certificate")),
-            (negated(fits(_CHAIN, known_chain(list(admission.authorities)))), asked("chain")),
-            (negated(validity(admission)), asked("validity")),
+            (negated(fits(_CHAIN, chain)), asked("chain")),
+            (negated(validity(admission.until)), asked("validity")),
         ]
+        if admission.trust_domain is not None:
+            self._doubts.append((negated(short_spiffe_id()), asked("certificate")))
+        if stamp is not None:
+            self._doubts.append((negated(equals(state_input(TRUST), stamp)), asked("trust-changed")))
+        # About most requests there is no doubt, which one look at all facts shows. None of them has a blank.
+        request = [in_date(admission.until), _METHOD, ordinary_host(ports), SHORT_PLAIN_PATH]
+        facts = [*request, callers.short, chain, *([] if stamp is None else [stamp])]
+        self._ordinary = " ".join(f"(?:{fact})" for fact in facts)
         self._items = Items(policy)
         self._callers = callers
         self._names = Names(policy.generation)
@@ -167,14 +187,22 @@ class _Entry:
         """A matcher that finds, as the name of an action, the identities of a caller; None if nobody has one."""
         return _names(self._callers)
 
-    def matcher(self, gates: list[tuple[Json, Json]]) -> Json:
-        """What decides about every certificate of the entry, after `gates`; it ends in a verdict or a question."""
+    def matcher(self, gates: list[tuple[Json, Json]], doubts: list[tuple[Json, Json]]) -> Json:
+        """What decides about every certificate of the entry, after `gates`; it ends in a verdict or a question.
+
+        `doubts`: what stands before the entry's own for requests that are not ordinary.
+        """
         common = self._common
         first, last = self._items.split(common)
         ending = self._names.denied_by_default() if self._callers.complete else asked("identity")
         if (allowing := self._places.branch(last)) is not None:
             ending = nested(in_order([(_ALWAYS, allowing)], ending))
-        entries = [*gates, *self._gates]
+        entries = [
+            *gates,
+            (negated(fits(state_input(FACTS), self._ordinary)), nested(in_order([*doubts, *self._doubts]))),
+        ]
+        if (lifetime := self.admission.max_lifetime) is not None:
+            entries.append((negated(short_lived(lifetime)), asked("validity")))
         if (opening := self._places.branch(first)) is not None:
             entries.append((_ALWAYS, opening))
         by_pattern = [

@@ -10,6 +10,8 @@ from policies.peer.spiffe import TrustDomain
 #: A path whose segments are read in one way only, as `policies.engine.path` reads them without a second look. What has
 #: an escape, a dot at the start of a segment or an odd character is asked. The query, if any, is not judged.
 PLAIN_PATH = r"/|(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)+/?"
+#: A plain path that is short, too, as most are: at most 15 segments of 63 characters.
+SHORT_PLAIN_PATH = r"/|(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]{0,62}){1,15}/?"
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*")
 
 _LABEL = rf"[a-z0-9_-]{{1,{MAX_LABEL_CHARS}}}"
@@ -57,6 +59,11 @@ def svid_sans(domain: TrustDomain) -> str:
     return escaped(f"spiffe://{domain.name}") + rf"(?:/{_SPIFFE_SEGMENT})+" + _AFTER_URI
 
 
+def short_svid_sans(domain: TrustDomain) -> str:
+    """Some of `svid_sans`, short enough to be a SPIFFE ID: at most 8 segments of 63 characters."""
+    return escaped(f"spiffe://{domain.name}") + r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}){1,8}" + _AFTER_URI
+
+
 def spiffe_sans(pattern: SegmentPattern) -> str:
     """The SANs of a certificate whose only SAN is a SPIFFE ID that matches `pattern`."""
     authority, *path = pattern.segments
@@ -77,7 +84,7 @@ def dns_sans(pattern: HostPattern) -> str:
 
 def known_chain(fingerprints: list[str]) -> str:
     """What a client presents: any leaf, then only CAs with these fingerprints (SHA-256, hex)."""
-    return "[0-9a-f]{64}" + (f"(?:,(?:{'|'.join(fingerprints)}))*" if fingerprints else "")
+    return "[0-9a-f]+" + (f"(?:,(?:{'|'.join(fingerprints)}))*" if fingerprints else "")
 
 
 def _port(ports: tuple[int, ...]) -> str:

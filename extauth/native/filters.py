@@ -4,11 +4,13 @@ Fail closed: peergate is asked unless the policy inside Envoy has said `allow:`.
 of it, every request is asked; where nobody answers, it is denied.
 """
 
+from extauth.native.admission import Admission
 from extauth.native.compile import Compiled
-from extauth.native.matcher import CHAIN, CHANGE, ISSUER, PATH, SANS, SERIAL, TRUST
+from extauth.native.dates import format_of_dates, formats_of_end
+from extauth.native.matcher import CHAIN, CHANGE, FACTS, ISSUER, PATH, SANS, SERIAL, TRUST
 from extauth.native.names import ALLOW, DENY, NO_CERTIFICATE, NO_RULE
 from extauth.native.told import TOLD, Told, fields_from_told
-from extauth.native.validity import NOT_AFTER, NOT_BEFORE, NOW
+from extauth.native.validity import NOT_AFTER, NOT_BEFORE
 from policies.engine.header_names import IDENTITY_HEADERS, IDENTITY_PREFIXES, REWRITING_HEADERS
 from policies.reason import Reason
 from runtime.envoy.ext_authz import Authorization, json_from_authorization
@@ -28,26 +30,34 @@ POLICY, _SHADOW, _TOLD, _CHANGE = "peergate.policy", "peergate.shadow", "peergat
 _NOTE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
+_CALLER = "peergate.caller"
+_LIFETIME = {NOT_AFTER: _NOT_AFTER_STATE, NOT_BEFORE: _NOT_BEFORE_STATE}
+
+_END_STATES = [f"peergate.end.{number}" for number in range(len(formats_of_end()))]
 
 _CONNECTION_FACTS = {
     SANS: "%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_EMAIL_SAN%|%DOWNSTREAM_PEER_IP_SAN%",
     CHAIN: "%DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256%",
     SERIAL: "%DOWNSTREAM_PEER_SERIAL%",
     ISSUER: "%DOWNSTREAM_PEER_ISSUER%",
+    **dict(zip(_END_STATES, formats_of_end(), strict=True)),
     _NOT_AFTER_STATE: "%DOWNSTREAM_PEER_CERT_V_END(%s)%",
     _NOT_BEFORE_STATE: "%DOWNSTREAM_PEER_CERT_V_START(%s)%",
 }
 
 
-def network_filters(stamp: str = "") -> list[Json]:
+def network_filters(admission: Admission | None = None) -> list[Json]:
     """Network filters to put before the connection manager: they note the certificate of each connection, once.
 
-    `stamp`: of the CAs that let connections in (`Admission.stamp`): a CA that is taken out of the policy lets nobody in
-    anew, but what it let in stays open, and is asked about. Empty where the listener does not change with the policy.
+    `admission`: None where the listener does not change with the policy. Otherwise they note which CAs let a connection
+    in: a CA that is taken out of the policy lets nobody in anew, but what it let in stays open, and is asked about.
     """
     values: list[JsonValue] = [_state(key, value) for key, value in _CONNECTION_FACTS.items()]
-    if stamp:
-        values.append(_state(TRUST, stamp))
+    caller = f"%FILTER_STATE({SANS}:PLAIN)% %FILTER_STATE({CHAIN}:PLAIN)%"
+    if admission is not None:
+        values.append(_state(TRUST, admission.stamp))
+        caller += f" {admission.stamp}"
+    values.append(_state(_CALLER, caller))
     return [
         typed(
             "envoy.filters.network.set_filter_state",
@@ -60,7 +70,7 @@ def network_filters(stamp: str = "") -> list[Json]:
 def http_filters(compiled: Compiled, authorization: Authorization, shadow: Json | None = None) -> list[Json]:
     """HTTP filters to put before the router; `shadow`: the matcher of shadow rules (`extauth.native.shadow`)."""
     noted = () if shadow is None else (shadow_filter(shadow),)
-    return [_path_noted(), *noted, policy_filter(compiled), _asking(authorization)]
+    return [_request_noted(), *noted, policy_filter(compiled), _asking(authorization)]
 
 
 def discovered_filters(
@@ -73,7 +83,7 @@ def discovered_filters(
     """
     return [
         {"name": _CHANGE, "config_discovery": _awaited(change)},
-        _path_noted(_state(CHANGE, f"%DYNAMIC_METADATA({RBAC}:{_CHANGED}shadow_effective_policy_id)%")),
+        _request_noted(_state(CHANGE, f"%DYNAMIC_METADATA({RBAC}:{_CHANGED}shadow_effective_policy_id)%")),
         {"name": _TOLD, "config_discovery": _beside(told, _NOTE)},
         {"name": _SHADOW, "config_discovery": _beside(shadow, _RBAC)},
         {"name": POLICY, "config_discovery": _awaited(source)},
@@ -123,18 +133,16 @@ def shadow_filter(matcher: Json | None) -> Json:
     return typed(_SHADOW, _RBAC, **named)
 
 
-def manager_options() -> Json:
-    """What the connection manager has beside the filters: law 7, dates and time, and what a denied caller reads.
+def manager_options(admission: Admission | None = None) -> Json:
+    """What the connection manager has beside the filters: law 7, and what a denied caller reads.
 
     An identity header is ours from here on: where peergate is asked, it has the last word about them.
+    `admission`: as for `network_filters`.
     """
-    ours = {
-        NOT_AFTER: f"%FILTER_STATE({_NOT_AFTER_STATE}:PLAIN)%",
-        NOT_BEFORE: f"%FILTER_STATE({_NOT_BEFORE_STATE}:PLAIN)%",
-        NOW: "%EMIT_TIME(%s%3f)%",
-        # Whoever is let in without a question has no URI but a SPIFFE ID.
-        SPIFFE_ID: "%DOWNSTREAM_PEER_URI_SAN%",
-    }
+    # Whoever is let in without a question has no URI but a SPIFFE ID.
+    ours = {SPIFFE_ID: "%DOWNSTREAM_PEER_URI_SAN%"}
+    if _tells_lifetimes(admission):
+        ours |= {key: f"%FILTER_STATE({state}:PLAIN)%" for key, state in _LIFETIME.items()}
     mutations: list[JsonValue] = [{"remove": name} for name in _REMOVED_NAMES]
     mutations += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
     mutations += [_put(name, value) for name, value in ours.items()]
@@ -150,15 +158,23 @@ def manager_options() -> Json:
     }
 
 
-def route_options() -> Json:
-    """What the route configuration has: dates go no further, and the upstream is told what it was not told yet."""
+def route_options(admission: Admission | None = None) -> Json:
+    """What the route configuration has: dates go no further, and the upstream is told what it was not told yet.
+
+    `admission`: as for `network_filters`.
+    """
     told = {DECISION_ID: "%STREAM_ID%", IDENTITY: f"%DYNAMIC_METADATA({RBAC}:{CALLED})%"}
     return {
-        "request_headers_to_remove": [NOT_AFTER, NOT_BEFORE, NOW],
+        **({"request_headers_to_remove": [*_LIFETIME]} if _tells_lifetimes(admission) else {}),
         "request_headers_to_add": [
             {"header": {"key": name, "value": value}, "append_action": "ADD_IF_ABSENT"} for name, value in told.items()
         ],
     }
+
+
+def _tells_lifetimes(admission: Admission | None) -> bool:
+    """Whether requests carry dates for a `max_lifetime`. Where they are missing, everybody is asked about it."""
+    return admission is None or any(entry.max_lifetime is not None for entry in admission.judged)
 
 
 def denials() -> Json:
@@ -203,8 +219,11 @@ def _state(key: str, value: str) -> Json:
     }
 
 
-def _path_noted(*more: Json) -> Json:
-    return typed("peergate.path", _NOTE, on_request_headers=[_state(PATH, "%PATH(NQ:PATH)%"), *more])
+def _request_noted(*more: Json) -> Json:
+    """Notes when the last header is there: when the first byte was is for whoever sends slowly to choose."""
+    shown = ["%REQ(:METHOD)%", "%REQ(:AUTHORITY)%", "%PATH(NQ:PATH)%", f"%FILTER_STATE({_CALLER}:PLAIN)%"]
+    noted = [_state(PATH, "%PATH(NQ:PATH)%"), _state(FACTS, " ".join([format_of_dates(_END_STATES), *shown]))]
+    return typed("peergate.path", _NOTE, on_request_headers=[*noted, *more])
 
 
 def _put(name: str, value: str) -> Json:

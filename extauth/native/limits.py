@@ -7,7 +7,7 @@ MAX_CALLER_PATTERNS = 24
 MAX_CALLER_OVERLAPS = 128
 #: Route patterns that are tried one after the other in one place.
 MAX_PATTERNS_IN_A_ROW = 64
-#: Characters of a path, query included, that Envoy judges; peergate reads paths of up to 8 KiB without the query.
+#: Characters of a path, without its query, that Envoy judges; peergate reads up to 8 KiB.
 MAX_PATH_CHARS = 4096
 #: Labels of a host and characters of a label that Envoy judges: 7 x 32 stays within 253.
 MAX_LABELS = 7

@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from runtime.envoy.proto_json import Json, JsonValue, any_of, typed
 
-#: Filter state that `facts` sets.
+#: Filter state that `extauth.native.filters` sets.
 SANS, CHAIN, SERIAL, PATH = "peergate.sans", "peergate.chain", "peergate.serial", "peergate.path"
 TRUST, ISSUER, CHANGE = "peergate.trust", "peergate.issuer", "peergate.change"
+#: What a request and its connection show, in one text: dates (`extauth.native.dates`), method, host, path, SANs, chain,
+#: and the mark of `TRUST` where there is one.
+FACTS = "peergate.facts"
 
 _NETWORK_INPUTS = "envoy.extensions.matching.common_inputs.network.v3."
 

@@ -1,55 +1,50 @@
-"""Dates and presence of headers, on every request: CEL expressions that Envoy evaluates (law 9).
+"""Dates, lengths and presence of headers, on every request (law 9).
 
-Envoy takes CEL as a parsed tree. Filter state is bytes there and cannot become a number, so the dates of the leaf come
-as request headers of our own, which are written over whatever was received and removed again.
+Dates are compared by a regular expression (`extauth.native.dates`). CEL, which costs more, is for what only it can say.
+Envoy takes it as a parsed tree. Filter state is bytes there and cannot become a number, so lifetimes are worked out
+from request headers of our own, which are written over whatever was received and removed again.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 
-from extauth.native.admission import EntryAdmission
+from extauth.native.dates import in_date
 from extauth.native.limits import MAX_PATH_CHARS
+from extauth.native.matcher import FACTS, fits, state_input
 from policies.peer.limits import MAX_SPIFFE_ID_BYTES
 from runtime.envoy.proto_json import Json, JsonValue, typed
 from runtime.identity_headers import SPIFFE_ID
 
-#: Private headers: notAfter and notBefore of the leaf, seconds since the epoch.
+#: Private headers: notAfter and notBefore of the leaf, seconds since the epoch. They are there for lifetimes alone.
 NOT_AFTER, NOT_BEFORE = "x-peergate-not-after", "x-peergate-not-before"
-#: Another one: milliseconds since the epoch when the last header was there. `request.time` is when the first byte was,
-#: and whoever sends slowly may choose how long ago that is.
-NOW = "x-peergate-now"
-_MILLISECONDS = 1000
 
 
-def validity(admission: EntryAdmission) -> Json:
-    """A predicate: the leaf is in date, no deadline of its entry has passed, and path and SPIFFE ID are not too long.
+def validity(until: float) -> Json:
+    """A predicate: the leaf is in date, and `until` (epoch seconds) has not passed. Not if its date cannot be read."""
+    return fits(state_input(FACTS), rf"(?s:{in_date(until)} .*)")
 
-    Where a date cannot be read, it does not hold.
-    """
+
+def short_lived(max_lifetime: float) -> Json:
+    """A predicate: the leaf lives for `max_lifetime` (seconds) or less. Not if its dates cannot be read."""
     tree = _Tree()
-    not_after = tree.call("_*_", tree.number(tree.header(NOT_AFTER)), tree.integer(_MILLISECONDS))
-    conditions = [tree.call("_<=_", tree.number(tree.header(NOW)), not_after), _short_path(tree)]
-    if admission.trust_domain is not None:
-        # Only ASCII is admitted: characters are bytes.
-        length = tree.call("size", tree.header(SPIFFE_ID))
-        conditions.append(tree.call("_<=_", length, tree.integer(MAX_SPIFFE_ID_BYTES)))
-    if admission.until < math.inf:
-        # A deadline that lies before all times has passed, too.
-        until = tree.integer(math.floor(max(admission.until, 0.0)) * _MILLISECONDS)
-        conditions.append(tree.call("_<=_", tree.number(tree.header(NOW)), until))
-    if admission.max_lifetime is not None:
-        lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))
-        conditions.append(tree.call("_<=_", lifetime, tree.integer(math.floor(admission.max_lifetime))))
-    return _holds("validity", tree.joined("_&&_", conditions))
+    lifetime = tree.call("_-_", tree.number(tree.header(NOT_AFTER)), tree.number(tree.header(NOT_BEFORE)))
+    return _holds("lifetime", tree.call("_<=_", lifetime, tree.integer(math.floor(max_lifetime))))
 
 
 def short_path() -> Json:
-    """A predicate: the path is not too long to judge."""
-    return _holds("short", _short_path(_Tree()))
+    """A predicate: the path, without the query, is not too long to judge."""
+    tree = _Tree()
+    return _short(tree, tree.field(tree.name("request"), "url_path"), MAX_PATH_CHARS)
 
 
-def _short_path(tree: "_Tree") -> Json:
-    return tree.call("_<=_", tree.call("size", tree.field(tree.name("request"), "path")), tree.integer(MAX_PATH_CHARS))
+def short_spiffe_id() -> Json:
+    """A predicate: the SPIFFE ID, of ASCII only, is not too long to be one."""
+    tree = _Tree()
+    return _short(tree, tree.header(SPIFFE_ID), MAX_SPIFFE_ID_BYTES)
+
+
+def _short(tree: "_Tree", text: Json, limit: int) -> Json:
+    return _holds("short", tree.call("_<=_", tree.call("size", text), tree.integer(limit)))
 
 
 def carries_one_of(names: Iterable[str]) -> Json:

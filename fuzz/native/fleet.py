@@ -96,10 +96,10 @@ def _settings(policy: PolicySet, folder: Path) -> EnvoySettings:
     authorization = Authorization(UnixAddress(str(folder / "ask.sock")), timeout=_ASKING_SECONDS)
     compiled = compiled_from_policy(policy, now, (PORT,))
     native = NativeFilters(
-        tuple(network_filters(compiled.admission.stamp if compiled.admission else "")),
+        tuple(network_filters(compiled.admission)),
         tuple(http_filters(compiled, authorization, shadow_from_policy(policy, now, (PORT,)))),
-        manager_options(),
-        route_options(),
+        manager_options(compiled.admission),
+        route_options(compiled.admission),
     )
     vouching = "".join(map(ssl.DER_cert_to_PEM_cert, policy.trust.client_ca_ders()))
     return EnvoySettings(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extauth.native.compile import Compiled, compiled_from_policy
+from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import http_filters, manager_options, network_filters, route_options
 from extauth.native.report import WORDS, NativeReport, report_from_policy
 from extauth.native.shadow import shadow_from_policy
@@ -60,10 +60,10 @@ def _filters(policy: PolicySet, ports: Sequence[int]) -> Json:
     compiled = compiled_from_policy(policy, now, tuple(ports))
     shadow = shadow_from_policy(policy, now, tuple(ports))
     return {
-        "network_filters": [*network_filters(_stamp(compiled))],
+        "network_filters": [*network_filters(compiled.admission)],
         "http_filters": [*http_filters(compiled, Authorization(_ADDRESS_OF_CLUSTER), shadow)],
-        "http_connection_manager": manager_options(),
-        "route_config": route_options(),
+        "http_connection_manager": manager_options(compiled.admission),
+        "route_config": route_options(compiled.admission),
     }
 
 
@@ -92,17 +92,13 @@ def _bootstrap(policy: PolicySet, ports: Sequence[int], listener: Listener) -> J
             admin=TcpAddress("127.0.0.1", 9901),
             access_log=Path("/dev/stdout"),
             native=NativeFilters(
-                tuple(network_filters(_stamp(compiled))),
+                tuple(network_filters(compiled.admission)),
                 tuple(http_filters(compiled, authorization, shadow)),
-                manager_options(),
-                route_options(),
+                manager_options(compiled.admission),
+                route_options(compiled.admission),
             ),
         )
     )
-
-
-def _stamp(compiled: Compiled) -> str:
-    return "" if compiled.admission is None else compiled.admission.stamp
 
 
 def report_envoy(path: str, form: Format) -> ExitCode:

@@ -10,6 +10,7 @@ from math import inf
 from pathlib import Path
 from threading import Event, Lock, RLock, Thread
 
+from extauth.native.admission import Admission
 from extauth.native.change import heeding_changes
 from extauth.native.compile import Compiled, asking_everything, compiled_from_policy
 from extauth.native.files import EXTENSION, LISTENER, SECRET, EnvoyFiles
@@ -138,8 +139,8 @@ class UpEnvoy:
         shadow = None if policy is None or compiled.admission is None else self._shadow(policy, now)
         self._files.write(SHADOW_FILE, EXTENSION, shadow_filter(shadow))
         self._files.write(TOLD_FILE, EXTENSION, told_filter(self._told))
-        stamp = "" if compiled.admission is None else compiled.admission.stamp
-        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(self._envoy_settings(policy, stamp)))
+        settings = self._envoy_settings(policy, compiled.admission)
+        self._files.write(LISTENER_FILE, LISTENER, listener_from_settings(settings))
         until = inf if compiled.admission is None else compiled.admission.until
         self._until = until if until > now else inf
 
@@ -257,7 +258,7 @@ class UpEnvoy:
             _LOGGER.exception("the shadow rules could not be compiled for Envoy; nothing else is affected")
             return None
 
-    def _envoy_settings(self, policy: PolicySet | None, stamp: str = "") -> EnvoySettings:
+    def _envoy_settings(self, policy: PolicySet | None, admission: Admission | None = None) -> EnvoySettings:
         source = self._files.source
         return EnvoySettings(
             listen=self._address,
@@ -270,7 +271,7 @@ class UpEnvoy:
             upstream=self._settings.upstream,
             admin=UnixAddress(str(self._folder / "admin.sock")),
             native=NativeFilters(
-                of_connection=tuple(network_filters(stamp)),
+                of_connection=tuple(network_filters(admission)),
                 of_request=tuple(
                     discovered_filters(
                         source(POLICY_FILE),
@@ -280,8 +281,8 @@ class UpEnvoy:
                         self._authorization,
                     )
                 ),
-                of_manager=manager_options(),
-                of_route=route_options(),
+                of_manager=manager_options(admission),
+                of_route=route_options(admission),
                 access_log=access_log(str(self.access_log)),
                 listener_log=handshake_log(str(self.access_log)),
             ),

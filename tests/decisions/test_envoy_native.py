@@ -61,10 +61,10 @@ class NativeFronts:
             now = time.time()
             compiled, shadow = compiled_from_policy(policy, now), shadow_from_policy(policy, now)
             native = NativeFilters(
-                tuple(network_filters(compiled.admission.stamp if compiled.admission else "")),
+                tuple(network_filters(compiled.admission)),
                 (told_filter(told_for(policy, policy)), *http_filters(compiled, self._authorization, shadow)),
-                manager_options(),
-                route_options(),
+                manager_options(compiled.admission),
+                route_options(compiled.admission),
                 access_log(str(folder / "decided.log")),
             )
             self._file, self._policy = file, policy

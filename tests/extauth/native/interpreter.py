@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
-from extauth.native.matcher import CHAIN, ISSUER, PATH, SANS, SERIAL, TRUST
+from extauth.native.matcher import CHAIN, FACTS, ISSUER, PATH, SANS, SERIAL, TRUST
 from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
 from runtime.envoy.proto_json import Json
@@ -18,12 +19,24 @@ from runtime.envoy.proto_json import Json
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What Envoy sees of a request. `valid`: the date expression holds."""
+    """What Envoy sees of a request."""
 
     state: Mapping[str, str]
     headers: Mapping[str, str]
     source: IPv4Address | IPv6Address | None
-    valid: bool = True
+
+
+#: The moment of every request here.
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def dates_text(now: datetime, end: datetime) -> str:
+    """What a request notes at `now` of a certificate that ends at `end`."""
+    return "".join(reversed(_fields(now))) + " " + "".join(map("".join, zip(_fields(now), _fields(end), strict=True)))
+
+
+def _fields(time: datetime) -> list[str]:
+    return [*(f"{part:02}" for part in (time.second, time.minute, time.hour, time.day, time.month)), f"{time.year:04}"]
 
 
 def seen_from_request(
@@ -36,19 +49,27 @@ def seen_from_request(
     stamp: str = "",
     issuer: str = "-",
 ) -> Seen:
-    """As the filters note it; `facts` None: no certificate."""
+    """As the filters note it; `facts` None: no certificate. `valid`: the certificate is in date."""
     kinds = (None,) * 4 if facts is None else (facts.uri, facts.dns, facts.email, facts.ip)
     sans = "|".join(",".join(map(str, names or ())) or "-" for names in kinds)
     if facts is None:
         serial = chain = "-"
-        valid = False
+    dates = "-" if facts is None else dates_text(_NOW, _NOW + timedelta(days=1 if valid else -1))
     path = request.target.partition("?")[0]
     headers = {name: ",".join(values) for name, values in request.headers.items()}
+    shown = " ".join([dates, request.method, request.host, path, sans, chain, *([stamp] if stamp else [])])
     return Seen(
-        {SANS: sans, CHAIN: chain, SERIAL: serial, PATH: path, TRUST: stamp, ISSUER: issuer},
+        {
+            FACTS: shown,
+            SANS: sans,
+            CHAIN: chain,
+            SERIAL: serial,
+            PATH: path,
+            TRUST: stamp,
+            ISSUER: issuer,
+        },
         {":method": request.method, ":authority": request.host, **headers},
         request.source_ip,
-        valid,
     )
 
 
@@ -109,9 +130,9 @@ def _matches(match: Any, value: str) -> bool:
 
 def _custom(name: str, config: Any, seen: Seen) -> bool:
     if config["@type"].endswith("CelMatcher"):
-        if name == "short":
+        if name in ("short", "lifetime"):
             return True
-        return seen.valid if name == "validity" else any(f'"{header}"' in json.dumps(config) for header in seen.headers)
+        return any(f'"{header}"' in json.dumps(config) for header in seen.headers)
     networks = [ip_network(f"{item['address_prefix']}/{item['prefix_len']}") for item in config["cidr_ranges"]]
     return seen.source is not None and any(seen.source in network for network in networks)
 

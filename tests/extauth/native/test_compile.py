@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import warnings
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import manager_options, network_filters, route_options
-from extauth.native.matcher import header_input
+from extauth.native.matcher import action, header_input, in_order
 from extauth.native.report import report_from_policy
 from extauth.native.validity import validity
 from pki.authority import Authority
@@ -288,12 +288,10 @@ def test_where_a_crl_is_required_and_a_ca_has_none_in_force_everything_is_asked(
 
 @pytest.mark.parametrize("until", [-math.inf, -1.0, 0.0, 1e9])
 def test_a_deadline_in_the_past_is_a_condition_like_any_other(until: float) -> None:
-    admission = compiled_of("rules: [{id: a, allow: authenticated, to: any}]").admission
-    assert admission is not None
-    (entry,) = admission.entries
-    bounded, unbounded = (json.dumps(validity(replace(entry, until=time))) for time in (until, math.inf))
-    assert f'"int64_value": "{math.floor(max(until, 0)) * 1000}"' in bounded
-    assert len(bounded) > len(unbounded)
+    valid = action("valid", permits=True)
+    passed, none = (in_order([(validity(time), valid)]) for time in (until, math.inf))
+    seen = seen_from_request(request(), IdentityFacts(), "1", LEAF)
+    assert (decided(passed, seen), decided(none, seen)) == (None, "valid")
 
 
 def test_past_the_last_day_of_a_ca_everything_is_asked() -> None:
@@ -338,10 +336,10 @@ def bootstrap(rules: str, folder: Path) -> Json:
             upstream=TcpAddress("127.0.0.1", 1),
             admin=UnixAddress(str(folder / "admin.sock")),
             native=NativeFilters(
-                tuple(network_filters(compiled.admission.stamp)),
+                tuple(network_filters(compiled.admission)),
                 tuple(filters_of(compiled)),
-                manager_options(),
-                route_options(),
+                manager_options(compiled.admission),
+                route_options(compiled.admission),
             ),
         )
     )
