@@ -1,6 +1,6 @@
 """Every part runs, with sizes that take no time, and gives the figures that issue and documentation name."""
 
-from bench import authoring, envoy, evaluate, gateway, load, services
+from bench import authoring, envoy, evaluate, gateway, load, native, services
 from bench.figure import Figure
 
 
@@ -39,6 +39,11 @@ def test_http_gives_every_bound_of_the_issue_and_loses_no_record() -> None:
 def test_envoy_compares_both_forms_with_no_authorization() -> None:
     figures = list(envoy.figures(envoy.Settings(size=5, callers=2, rounds=1, seconds=0.1)))
     assert [figure.unit for figure in figures] == ["req/s", "req/s", "x", "req/s", "x"]
+
+
+def test_native_gives_every_bound_of_the_issue() -> None:
+    settings = native.Settings(sizes=(5,), linear=(5,), asking=5, callers=2, rounds=1, seconds=0.1)
+    assert bounds(list(native.figures(settings))) == ["≥ 0.75", "≥ 0.9", "≥ 4"]
 
 
 def test_gateway_compares_middleware_and_proxy_with_the_same_without_a_policy() -> None:

@@ -15,7 +15,7 @@ from extauth.native.compile import compiled_from_policy
 from extauth.native.filters import manager_options, network_filters, route_options
 from extauth.native.matcher import action, header_input, in_order
 from extauth.native.report import report_from_policy
-from extauth.native.validity import validity
+from extauth.native.validity import NOT_AFTER, validity
 from pki.authority import Authority
 from policies.peer.certificate import IdentityFacts
 from policies.peer.trust import TrustEntry
@@ -238,6 +238,19 @@ def test_the_stamp_of_a_listener_tells_which_cas_are_of_one_entry() -> None:
         assert admission is not None
         stamps.add(admission.stamp)
     assert len(stamps) == 3
+
+
+@pytest.mark.parametrize(
+    ("trust", "carried"),
+    [("{anchors: [pki/mesh.pem]}", False), ("{anchors: [pki/mesh.pem], max_lifetime: 2d}", True)],
+)
+def test_requests_carry_dates_in_headers_for_the_sake_of_lifetimes_alone(trust: str, carried: bool) -> None:
+    rules = "rules: [{id: a, allow: authenticated, to: any}]"
+    admission = compiled_of(rules, f"trust: {{mesh: {trust}}}\n").admission
+    assert (f'"{NOT_AFTER}"' in json.dumps(manager_options(admission))) == carried
+    assert ("request_headers_to_remove" in route_options(admission)) == carried
+    # A listener that does not know the policy has them for every policy.
+    assert f'"{NOT_AFTER}"' in json.dumps(manager_options())
 
 
 def test_several_trust_entries_that_share_a_ca_are_asked_about() -> None:
