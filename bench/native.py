@@ -65,8 +65,9 @@ def figures(settings: Settings | None = None) -> Iterator[Figure]:
         yield Figure(PART, f"{native} : {_ALONE}", "x", ratios(rates[native], rates[_ALONE]), bound)
         rules, bound = _rules(size), Bound(0.9, at_least=True)
         yield Figure(PART, f"{rules} : {_ALONE}", "x", ratios(rates[rules], rates[_ALONE]), bound)
-    native, asking = _native(settings.asking), _asking(GRPC, settings.asking)
-    yield Figure(PART, f"{native} : {asking}", "x", ratios(rates[native], rates[asking]), Bound(4, at_least=True))
+    asking = _asking(GRPC, settings.asking)
+    for name, least in ((_native(settings.asking), None), (_rules(settings.asking), Bound(4, at_least=True))):
+        yield Figure(PART, f"{name} : {asking}", "x", ratios(rates[name], rates[asking]), least)
 
 
 def _measured(settings: Settings, binary: Path, folder: Path) -> dict[str, list[Round]]:
