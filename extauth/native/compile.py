@@ -5,8 +5,10 @@ host, certificate or chain that Envoy and the engine might read in two ways. Wha
 would.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 from extauth.native.admission import Admission, EntryAdmission, admission_from_policy
 from extauth.native.callers import NativeCaller, NativeCallers, Pattern, native_callers
@@ -88,7 +90,7 @@ def compiled_from_policy(
     stamp = admission.stamp if stamped else None
     entries = [_Entry(policy, entry, stamp, ports, mentioned) for entry in admission.judged]
     gates = [*_first_gates(policy), *_serial_gates(admission.serials, mentioned)]
-    doubts, anonymous = _doubts_about_request(ports), entries[0].without_certificate()
+    doubts, anonymous = _doubts(_request_facts(ports)), entries[0].without_certificate()
     if len(admission.entries) == 1:
         (entry,) = entries
         decides = entry.matcher(gates, [*doubts, (_WITHOUT_CERTIFICATE, anonymous)])
@@ -103,14 +105,47 @@ def compiled_from_policy(
     return Compiled(decides, in_order(named) if named else None, admission)
 
 
-def _doubts_about_request(ports: tuple[int, ...]) -> list[tuple[Json, Json]]:
-    """What is asked as Envoy and the engine might read it in two ways."""
+class _Fact(NamedTuple):
+    """A part of `FACTS`, which blanks set apart: `usual` matches none, but for the one in the dates.
+
+    `usual`: a regular expression of what needs no second look. `doubts`: what is asked if the second look finds
+    something; where it finds nothing, the fact is in order, too.
+    """
+
+    usual: str
+    doubts: list[tuple[Json, Json]]
+
+
+def _doubts(facts: Sequence[_Fact]) -> list[tuple[Json, Json]]:
+    return [doubt for fact in facts for doubt in fact.doubts]
+
+
+def _request_facts(ports: tuple[int, ...]) -> list[_Fact]:
+    """What Envoy and the engine might read in two ways."""
+    host = ordinary_host(ports)
     return [
-        (negated(fits(_PATH, PLAIN_PATH)), asked("path")),
-        (negated(short_path()), asked("path")),
-        (negated(fits(AUTHORITY, ordinary_host(ports))), asked("host")),
-        (negated(fits(METHOD, _METHOD)), asked("method")),
+        _Fact(_METHOD, [(negated(fits(METHOD, _METHOD)), asked("method"))]),
+        _Fact(host, [(negated(fits(AUTHORITY, host)), asked("host"))]),
+        _Fact(
+            SHORT_PLAIN_PATH,
+            [(negated(fits(_PATH, PLAIN_PATH)), asked("path")), (negated(short_path()), asked("path"))],
+        ),
     ]
+
+
+def _caller_facts(admission: EntryAdmission, callers: NativeCallers, stamp: str | None) -> list[_Fact]:
+    """What a certificate of the entry shows, on a connection that the CAs of `stamp` have let in, if that is noted."""
+    chain = known_chain(list(admission.authorities))
+    names = [(negated(fits(_SANS, callers.admitted)), asked("certificate"))]
+    if admission.trust_domain is not None:
+        names.append((negated(short_spiffe_id()), asked("certificate")))
+    facts = [
+        _Fact(callers.short, names),
+        _Fact(chain, [(negated(fits(_CHAIN, chain)), asked("chain"))]),
+    ]
+    if stamp is not None:
+        facts.append(_Fact(stamp, [(negated(equals(state_input(TRUST), stamp)), asked("trust-changed"))]))
+    return facts
 
 
 def _first_gates(policy: PolicySet) -> list[tuple[Json, Json]]:
@@ -152,20 +187,10 @@ class _Entry:
     ) -> None:
         self.admission = admission
         callers = native_callers(policy, admission, mentioned)
-        chain = known_chain(list(admission.authorities))
-        self._doubts = [
-            (negated(fits(_SANS, callers.admitted)), asked("certificate")),
-            (negated(fits(_CHAIN, chain)), asked("chain")),
-            (negated(validity(admission.until)), asked("validity")),
-        ]
-        if admission.trust_domain is not None:
-            self._doubts.append((negated(short_spiffe_id()), asked("certificate")))
-        if stamp is not None:
-            self._doubts.append((negated(equals(state_input(TRUST), stamp)), asked("trust-changed")))
-        # About most requests there is no doubt, which one look at all facts shows. None of them has a blank.
-        request = [in_date(admission.until), _METHOD, ordinary_host(ports), SHORT_PLAIN_PATH]
-        facts = [*request, callers.short, chain, *([] if stamp is None else [stamp])]
-        self._ordinary = " ".join(f"(?:{fact})" for fact in facts)
+        dates = _Fact(in_date(admission.until), [(negated(validity(admission.until)), asked("validity"))])
+        shown = _caller_facts(admission, callers, stamp)
+        self._doubts = _doubts([*shown, dates])
+        self._ordinary = " ".join(f"(?:{fact.usual})" for fact in [dates, *_request_facts(ports), *shown])
         self._items = Items(policy)
         self._callers = callers
         self._names = Names(policy.generation)
@@ -197,6 +222,7 @@ class _Entry:
         ending = self._names.denied_by_default() if self._callers.complete else asked("identity")
         if (allowing := self._places.branch(last)) is not None:
             ending = nested(in_order([(_ALWAYS, allowing)], ending))
+        # About most requests there is no doubt, which one look at all facts shows.
         entries = [
             *gates,
             (negated(fits(state_input(FACTS), self._ordinary)), nested(in_order([*doubts, *self._doubts]))),

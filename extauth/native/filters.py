@@ -29,10 +29,7 @@ _CHANGED = "change_"
 POLICY, _SHADOW, _TOLD, _CHANGE = "peergate.policy", "peergate.shadow", "peergate.told", "peergate.change"
 _NOTE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
-_NOT_AFTER_STATE, _NOT_BEFORE_STATE = "peergate.not_after", "peergate.not_before"
 _CALLER = "peergate.caller"
-_LIFETIME = {NOT_AFTER: _NOT_AFTER_STATE, NOT_BEFORE: _NOT_BEFORE_STATE}
-
 _END_STATES = [f"peergate.end.{number}" for number in range(len(formats_of_end()))]
 
 _CONNECTION_FACTS = {
@@ -41,8 +38,11 @@ _CONNECTION_FACTS = {
     SERIAL: "%DOWNSTREAM_PEER_SERIAL%",
     ISSUER: "%DOWNSTREAM_PEER_ISSUER%",
     **dict(zip(_END_STATES, formats_of_end(), strict=True)),
-    _NOT_AFTER_STATE: "%DOWNSTREAM_PEER_CERT_V_END(%s)%",
-    _NOT_BEFORE_STATE: "%DOWNSTREAM_PEER_CERT_V_START(%s)%",
+}
+#: What headers carry for the sake of a `max_lifetime`, of filter state: it is read once for each connection.
+_LIFETIME_FACTS = {
+    NOT_AFTER: ("peergate.not_after", "%DOWNSTREAM_PEER_CERT_V_END(%s)%"),
+    NOT_BEFORE: ("peergate.not_before", "%DOWNSTREAM_PEER_CERT_V_START(%s)%"),
 }
 
 
@@ -53,6 +53,8 @@ def network_filters(admission: Admission | None = None) -> list[Json]:
     in: a CA that is taken out of the policy lets nobody in anew, but what it let in stays open, and is asked about.
     """
     values: list[JsonValue] = [_state(key, value) for key, value in _CONNECTION_FACTS.items()]
+    if _tells_lifetimes(admission):
+        values += [_state(key, value) for key, value in _LIFETIME_FACTS.values()]
     caller = f"%FILTER_STATE({SANS}:PLAIN)% %FILTER_STATE({CHAIN}:PLAIN)%"
     if admission is not None:
         values.append(_state(TRUST, admission.stamp))
@@ -142,7 +144,7 @@ def manager_options(admission: Admission | None = None) -> Json:
     # Whoever is let in without a question has no URI but a SPIFFE ID.
     ours = {SPIFFE_ID: "%DOWNSTREAM_PEER_URI_SAN%"}
     if _tells_lifetimes(admission):
-        ours |= {key: f"%FILTER_STATE({state}:PLAIN)%" for key, state in _LIFETIME.items()}
+        ours |= {name: f"%FILTER_STATE({key}:PLAIN)%" for name, (key, _) in _LIFETIME_FACTS.items()}
     mutations: list[JsonValue] = [{"remove": name} for name in _REMOVED_NAMES]
     mutations += [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in IDENTITY_PREFIXES]
     mutations += [_put(name, value) for name, value in ours.items()]
@@ -165,7 +167,7 @@ def route_options(admission: Admission | None = None) -> Json:
     """
     told = {DECISION_ID: "%STREAM_ID%", IDENTITY: f"%DYNAMIC_METADATA({RBAC}:{CALLED})%"}
     return {
-        **({"request_headers_to_remove": [*_LIFETIME]} if _tells_lifetimes(admission) else {}),
+        **({"request_headers_to_remove": [*_LIFETIME_FACTS]} if _tells_lifetimes(admission) else {}),
         "request_headers_to_add": [
             {"header": {"key": name, "value": value}, "append_action": "ADD_IF_ABSENT"} for name, value in told.items()
         ],

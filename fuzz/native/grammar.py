@@ -129,12 +129,16 @@ _PLAIN_TARGETS = (
 _TARGETS = (
     *("/", "/a", "/a/", "/b", "/a/b", "/a/b/c", "/b/b", "/a?q=/b", "/a.B/C", "/a.B/x", "/a%20b", "/a//b", "/A"),
     *("/.a", "/a/..", "/a;x", "/a%41", "/a%C3%A9", "*", "http://h.x/a", "/" + "a" * 300, "/a\\b"),
+    # About as long, and as deep, as Envoy judges; and more.
+    *("/" + "a" * 63, "/" + "a" * 64, "/a" * 15, "/a" * 16, "/a/" + "b" * 4093, "/a/" + "b" * 4094, "/a/" + "b" * 9000),
+    *("/a?" + "q" * 9000, "/a/b?" + "/" * 4096),
     *("/a?", "/a/b?x", "/%61", "/a/%2e%2e/b", "/a/./b", "//a", "/a,b", "/a@", "/a/b/", "/?"),
 )
 _TAILS = ("/", "?", "/b", "//", "%2f", ";", ".", "..", "/..", "%00", "%FF", ",", "a", "/*", "\\", "~", "%", "&=")
 _PLAIN_HOSTS = ("h.x", "y", "b.x", "a.b.x", "x", "h.x:8443", "a.x")
 _SENT_HOSTS = (
     *("h.x", "h.x", "h.x", "y", "b.x", "a.b.x", "x", "H.x", "h.x.", "h.x:8443", "h.x:1", "10.0.0.1", "[::1]", "h.x,y"),
+    *("a" * 31 + ".x", "a" * 32 + ".x", "a" * 64 + ".x", "a." * 6 + "x", "a." * 7 + "x"),
     *("h.0x1", "h_h.x", "-.x", "h..x", "h.x:", ".x", "a.x", "h.x:08443", "127.1", "xn--a.x", "h.x:84430"),
 )
 _SENT_METHODS = ("GET", "GET", "GET", "GET", "POST", "POST", "POST", "HEAD", "OPTIONS", "PATCH")
@@ -149,8 +153,15 @@ _SENT_HEADERS: tuple[tuple[tuple[str, str], ...], ...] = (
     *((("x-peergate-not-after", "9999999999"),), (("x-forwarded-client-cert", "URI=spiffe://td/a"),)),
 )
 _SOURCES = ("127.0.0.2", "127.0.0.2", "127.1.0.1")
-_SPIFFE_PATHS = ("a", "b", "prod", "a/b", "b/a", "a/prod", "prod/a/b", "a/b/c", "c", "..a", "a/b/prod/c", "A")
-_DNS_NAMES = ("a.x", "b.x", "a.x", "b.x", "c.x", "A.x", "a.b.x", "q.a.x", "x", "other", "a-b.x")
+_SPIFFE_PATHS = (
+    *("a", "b", "prod", "a/b", "b/a", "a/prod", "prod/a/b", "a/b/c", "c", "..a", "a/b/prod/c", "A"),
+    # About as long, and as deep, as needs no second look; as a SPIFFE ID may be; and more.
+    *("a/" * 7 + "b", "a/" * 8 + "b", "a" * 63, "a" * 64, "a/" + "b" * 2034, "a/" + "b" * 2035, "a/" + "b" * 3000),
+)
+_DNS_NAMES = (
+    *("a.x", "b.x", "a.x", "b.x", "c.x", "A.x", "a.b.x", "q.a.x", "x", "other", "a-b.x"),
+    *("a" * 31 + ".x", "a" * 32 + ".x", "a." * 6 + "x", "a." * 7 + "x"),
+)
 _ISSUERS = ("mesh", "mesh", "issuing", "partners", "branch", "stranger", "posing", "crossed", "short")
 
 

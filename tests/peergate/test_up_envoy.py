@@ -428,6 +428,19 @@ def test_a_caller_whom_a_new_rule_names_is_asked_about_until_envoy_has_the_polic
     assert caller.status("/v1/b") == 403
 
 
+def test_a_bound_of_lifetimes_that_is_new_counts_on_open_connections_whatever_dates_a_client_sends(
+    world: World,
+) -> None:
+    sent = ("x-peergate-not-after: 2000000000", "x-peergate-not-before: 1999999999")
+    open_for_long = world.caller("long", timedelta(days=9))
+    assert open_for_long.status("/v1/a", *sent) == 200
+    world.apply(POLICY.replace("crls: [crls]", "crls: [crls], max_lifetime: 5d"))
+    # Its listener notes no lifetimes: it is asked about. Those that come now are judged.
+    assert within(2, lambda: open_for_long.status("/v1/a", *sent) == 403)
+    assert within(2, lambda: world.caller().status() == 200)
+    assert world.caller("longer", timedelta(days=9)).status("/v1/a", *sent) == 403
+
+
 def test_what_is_new_is_asked_about_until_envoy_has_the_last_of_several_policies(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from extauth.native.matcher import action, header_input, in_order
 from extauth.native.report import report_from_policy
 from extauth.native.validity import NOT_AFTER, validity
 from pki.authority import Authority
+from policies.engine.request import Request
 from policies.peer.certificate import IdentityFacts
 from policies.peer.trust import TrustEntry
 from runtime.address import TcpAddress, UnixAddress
@@ -163,6 +164,24 @@ rules:
 @pytest.mark.parametrize("target", ["/v1%2f", "//v1", "/.v1", "/v1;a", "*", "", "/v1\\", "/v%31"])
 def test_a_path_that_is_not_plain_is_asked(target: str) -> None:
     assert ask("rules: [{id: a, allow: authenticated, to: any}]", BILLER, target) == "ask:path"
+
+
+SHIFTED = "x spiffe://acme.internal/ns/prod/sa/billing|-|-|- 1"
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (request(method=f"GET {SHIFTED}", target="/v1"), "method"),
+        (request(host=f"h.example /v1 {SHIFTED}", target="/v1"), "host"),
+        (request(target=f"/v1 {SHIFTED}"), "path"),
+    ],
+)
+@pytest.mark.parametrize("name", ["billing", "other"])
+def test_a_blank_in_one_fact_moves_no_other(sent: Request, why: str, name: str) -> None:
+    compiled = compiled_of(BILLING + f"rules: [{{id: a, allow: billing, to: {READ}}}]")
+    facts = IdentityFacts(uri=(f"spiffe://acme.internal/ns/prod/sa/{name}",))
+    assert decided(compiled.decides, seen_from_request(sent, facts, "1", LEAF)) == f"ask:{why}"
 
 
 @pytest.mark.parametrize("host", ["H.example", "h.example.", "h.example:443", "10.0.0.1", "a,b", "", "h.1", "h.0x1"])
